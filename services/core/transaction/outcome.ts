@@ -1,0 +1,52 @@
+// The outcome of a transaction: what is recorded once and answered however often.
+
+import type { AccountType } from '../account/account.ts'
+import type { AmountMinor } from '../money/amount.ts'
+import type { ResponseCode, TransactionCode } from './codes.ts'
+
+/** What became of a transaction. Undoing changes the state and leaves the answer as it was. */
+export type OutcomeState = 'approved' | 'declined' | 'reversed' | 'voided'
+
+/** A token as an outcome refers to it: enough to derive its digits where the ring is, and to find its record. */
+export interface IssuedToken {
+  readonly id: string
+  readonly hash: string
+  readonly digits: number
+  readonly expiresAt: number
+}
+
+export interface Outcome {
+  readonly transactionCode: TransactionCode
+  readonly responseCode: ResponseCode
+  /** Six digits, with an approval only. */
+  readonly authorizationNumber?: string
+  readonly token?: IssuedToken
+  readonly state: OutcomeState
+  readonly fingerprint: string
+  /** What an undoing needs to know. */
+  readonly amountMinor?: AmountMinor
+  readonly accountType?: AccountType
+  /** Unix milliseconds. */
+  readonly decidedAt: number
+  /** Version of the slot whose event carries this outcome first. */
+  readonly version: number
+}
+
+/** What a unit on a terminal's slot found of a terminal-bound token, recorded before the account's unit. */
+export type Verdict = 'right' | 'wrong' | 'locked' | 'limited' | 'late' | 'undone'
+
+export interface VerdictRecord {
+  readonly verdict: Verdict
+  /** The true reason, for the log only. */
+  readonly reason: string
+  readonly version: number
+}
+
+/**
+ * What stands at a scope's slot. A claim says whose transaction a scope is; a marker says that a reversal came first.
+ * Set once; only the late original's fingerprint is added to a marker.
+ */
+export type Claim =
+  | { readonly kind: 'claim'; readonly fingerprint: string; readonly slot: string; readonly tokenSlot?: string }
+  | { readonly kind: 'undoing'; readonly fingerprint: string; readonly original: string }
+  | { readonly kind: 'marker'; readonly by: string; readonly fingerprint?: string }

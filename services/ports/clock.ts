@@ -1,0 +1,6 @@
+// Time, as data for whoever needs it.
+
+export interface Clock {
+  /** Unix milliseconds. */
+  now(): number
+}

@@ -22,6 +22,8 @@ export interface Token {
   readonly hash: string
   readonly digits: number
   readonly binding: TokenBinding
+  /** Unix milliseconds. The token is good before `expiresAt`, not at it. */
+  readonly issuedAt: number
   readonly expiresAt: number
   readonly state: TokenState
   /** The scope that spent or ended it. */
@@ -39,6 +41,9 @@ export interface LiveToken {
   readonly hash: string
   readonly expiresAt: number
 }
+
+/** How long after its end an unspent token is told from one that never was, in the event's reason only: 10 minutes. */
+export const EXPIRED_TOKEN_MEMORY_MS = 600_000
 
 /** Whether the index holds the token at this time. Validity is by data, never by a store's TTL. */
 export function isLive(live: readonly LiveToken[], hash: string, now: number): boolean {

@@ -58,8 +58,8 @@ export interface TokenGeneration extends FinancialBase {
 export interface TokenSpending extends FinancialBase {
   readonly kind: 'TOKEN_PURCHASE' | 'TOKEN_WITHDRAWAL'
   readonly card: ProtectedNumber
-  /** The presented token: AES-256-GCM, opened by the worker only. */
-  readonly sealedToken: Uint8Array
+  /** The presented token: AES-256-GCM, opened by the worker only. In a request only, never in an event. */
+  readonly sealedToken?: Uint8Array
   readonly accountType: AccountType
   readonly amountMinor: AmountMinor
 }

@@ -1,0 +1,49 @@
+// The operator's commands: cards with their holders, accounts, credits.
+
+import { plus } from '../money/amount.ts'
+import type { AccountCommand, AccountCredit, AccountOpening, CardRegistration, CardStateChange } from '../transaction/command.ts'
+import { approve, decline, type Asked, type Decision } from '../transaction/decision.ts'
+import { MISSING_ACCOUNT } from './decline.ts'
+
+/** On the card's record. A card registered again gets its new holder and state. Code 00. */
+export function decideCardRegistration(asked: Asked<CardRegistration>): Decision {
+  const { document, state, expiresAt, restrictions } = asked.command
+  return approve(asked, 'card-registered', [{ kind: 'card-registered', card: { holderHash: document.hash, state, expiresAt, restrictions } }])
+}
+
+/** On the card's record. Codes 00, 14. */
+export function decideCardStateChange(asked: Asked<CardStateChange>): Decision {
+  if (!asked.state.card) return decline(asked, '14', 'card-not-registered')
+  return approve(asked, 'card-state-changed', [{ kind: 'card-state-changed', state: asked.command.state }])
+}
+
+/** On the holder's slot. Opening twice is refused, so that an import can be repeated. Codes 00, 12. */
+export function decideAccountOpening(asked: Asked<AccountOpening>): Decision {
+  const { accountType, amountMinor } = asked.command
+  if (asked.state.accounts.has(accountType)) return decline(asked, '12', 'account-exists')
+  return approve(asked, 'account-opened', [{ kind: 'account-opened', accountType, amountMinor }], { accountType, amountMinor })
+}
+
+/** On the holder's slot. Codes 00, 13, 39, 52, 53, 78. */
+export function decideAccountCredit(asked: Asked<AccountCredit>): Decision {
+  const { accountType, amountMinor } = asked.command
+  const account = asked.state.accounts.get(accountType)
+  if (!account) return decline(asked, MISSING_ACCOUNT[accountType], 'no-such-account')
+  if (amountMinor === 0 || plus(account.balanceMinor, amountMinor) === null) return decline(asked, '13', 'amount-out-of-range')
+  return approve(asked, 'account-credited', [{ kind: 'account-credited', accountType, amountMinor }], { accountType, amountMinor })
+}
+
+/** Which decision an account command asks for. */
+export function decideAccountCommand(asked: Asked<AccountCommand>): Decision {
+  const { command } = asked
+  switch (command.kind) {
+    case 'CARD_REGISTRATION':
+      return decideCardRegistration({ ...asked, command })
+    case 'CARD_STATE_CHANGE':
+      return decideCardStateChange({ ...asked, command })
+    case 'ACCOUNT_OPENING':
+      return decideAccountOpening({ ...asked, command })
+    case 'ACCOUNT_CREDIT':
+      return decideAccountCredit({ ...asked, command })
+  }
+}

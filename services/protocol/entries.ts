@@ -1,0 +1,106 @@
+// A slot's state as the store's named entries: names, texts, and how long memory may hold them.
+// Validity never rests on these expiries; they only free memory, and always later than anything that is still decided by data.
+
+import type { Account, AccountType } from '../core/account/account.ts'
+import type { Card } from '../core/card/card.ts'
+import { OPEN_GUARD, type Guard } from '../core/guard/guard.ts'
+import type { Rules } from '../core/subject/rules.ts'
+import { emptySlot, type SlotState } from '../core/subject/state.ts'
+import { EXPIRED_TOKEN_MEMORY_MS, type LiveToken, type Token } from '../core/token/token.ts'
+import type { Claim, Outcome, VerdictRecord } from '../core/transaction/outcome.ts'
+import type { EntryWrite, SlotView } from '../ports/store.ts'
+
+export const GUARD = 'guard'
+export const LIVE = 'live'
+export const CARD = 'card'
+export const CLAIM = 'claim'
+export const tokenName = (hash: string): string => `token:${hash}`
+export const accountName = (type: AccountType): string => `account:${type}`
+export const outcomeName = (scope: string): string => `outcome:${scope}`
+export const verdictName = (scope: string): string => `verdict:${scope}`
+
+/** Memory is freed this long after data says that an entry is over: longer than clocks differ and requests wait. */
+const SLACK_MS = 3_600_000
+const TOKEN_SLACK_MS = 60_000
+/** A claim outlives the outcome it may still get: requests wait for a day at most (retention of their topics). */
+const CLAIM_EXTRA_MS = 86_400_000
+
+/** When a claim made now may be forgotten. */
+export function claimExpiresAt(now: number, rules: Rules): number {
+  return now + rules.outcomeRetentionMs + CLAIM_EXTRA_MS + SLACK_MS
+}
+
+export function claimText(claim: Claim): string {
+  return JSON.stringify(claim)
+}
+
+/** The tag a store compares: version and hash of the event that made it. */
+export function tagOf(state: Pick<SlotState, 'version' | 'head'>): string {
+  return state.version === 0 ? '' : `${state.version}.${state.head}`
+}
+
+/** The state that a view shows. */
+export function stateOf(view: SlotView): SlotState {
+  const dot = view.tag.indexOf('.')
+  const start = dot < 0 ? emptySlot(view.slot) : { ...emptySlot(view.slot), version: Number(view.tag.slice(0, dot)), head: view.tag.slice(dot + 1) }
+  return withEntries(start, view.entries)
+}
+
+/** The state with further entries of the same version. */
+export function withEntries(state: SlotState, entries: ReadonlyMap<string, string>): SlotState {
+  if (entries.size === 0) return state
+  const tokens = new Map(state.tokens)
+  const accounts = new Map(state.accounts)
+  const outcomes = new Map(state.outcomes)
+  const verdicts = new Map(state.verdicts)
+  let { guard, live, card, claim } = state
+  for (const [name, text] of entries) {
+    const value: unknown = JSON.parse(text)
+    const colon = name.indexOf(':')
+    const rest = name.slice(colon + 1)
+    switch (colon < 0 ? name : name.slice(0, colon)) {
+      case 'guard': guard = value as Guard; break
+      case 'live': live = value as LiveToken[]; break
+      case 'card': card = value as Card; break
+      case 'claim': claim = value as Claim; break
+      case 'token': tokens.set(rest, value as Token); break
+      case 'account': accounts.set(rest as AccountType, value as Account); break
+      case 'outcome': outcomes.set(rest, value as Outcome); break
+      case 'verdict': verdicts.set(rest, value as VerdictRecord); break
+      default: throw new Error(`unknown entry ${name}`)
+    }
+  }
+  return { ...state, guard, live, card, claim, tokens, accounts, outcomes, verdicts }
+}
+
+/** What has to be written so that the store shows `after` where it showed `before`. */
+export function writesBetween(before: SlotState, after: SlotState, now: number, rules: Rules): EntryWrite[] {
+  const writes: EntryWrite[] = []
+  const put = (name: string, value: unknown, expiresAt: number | null) =>
+    writes.push({ name, value: JSON.stringify(value), expiresAt })
+  const remembered = now + rules.outcomeRetentionMs + SLACK_MS
+
+  if (after.guard !== before.guard) {
+    if (after.guard === OPEN_GUARD) writes.push({ name: GUARD, value: null, expiresAt: null })
+    else put(GUARD, after.guard, null)
+  }
+  if (after.live !== before.live) {
+    if (after.live.length === 0) writes.push({ name: LIVE, value: null, expiresAt: null })
+    else put(LIVE, after.live, Math.max(...after.live.map((token) => token.expiresAt)) + TOKEN_SLACK_MS)
+  }
+  if (after.card !== before.card) put(CARD, after.card, null)
+  if (after.claim !== before.claim) put(CLAIM, after.claim, claimExpiresAt(now, rules))
+  eachChanged(before.tokens, after.tokens, (hash, token) => {
+    const kept = token.state === 'live' ? token.expiresAt + EXPIRED_TOKEN_MEMORY_MS + TOKEN_SLACK_MS : remembered
+    put(tokenName(hash), token, kept)
+  })
+  eachChanged(before.accounts, after.accounts, (type, account) => put(accountName(type), account, null))
+  eachChanged(before.outcomes, after.outcomes, (scope, outcome) => put(outcomeName(scope), outcome, remembered))
+  eachChanged(before.verdicts, after.verdicts, (scope, verdict) => put(verdictName(scope), verdict, remembered))
+  return writes
+}
+
+function eachChanged<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>, write: (key: K, value: V) => void): void {
+  if (before === after) return
+  for (const [key, value] of after) if (before.get(key) !== value) write(key, value)
+}

@@ -1,0 +1,71 @@
+// Where a command's state lives: which slot, which entries of it, and for a terminal-bound token which slot before.
+
+import { cardRecordSlot, cardSlot, holderSlot, terminalSlot } from '../core/transaction/scope.ts'
+import type { SeenOutside } from '../core/subject/event.ts'
+import type { AccountCommand, ProtectedNumber, TokenGeneration, TokenSpending } from '../core/transaction/command.ts'
+import { accountName, CARD, GUARD, LIVE, tokenName } from './entries.ts'
+import { load, type Part, type Shell } from './operations.ts'
+
+export type Placed = TokenGeneration | TokenSpending | AccountCommand
+
+export interface Place {
+  readonly slot: string
+  /** Set for a purchase whose token is looked for at its terminal. */
+  readonly tokenSlot?: string
+  readonly card?: SeenOutside['card']
+}
+
+/** Resolve the subject: the document, else the card's registered holder, else the card, else the terminal. */
+export function* placeOf(command: Placed, presented: string, shell: Shell): Part<Place> {
+  switch (command.kind) {
+    case 'CARD_REGISTRATION':
+    case 'CARD_STATE_CHANGE':
+      return { slot: cardRecordSlot(command.card.hash) }
+    case 'ACCOUNT_OPENING':
+    case 'ACCOUNT_CREDIT':
+      return { slot: holderSlot(command.document.hash) }
+    case 'TOKEN_GENERATION': {
+      const card = command.card && (yield* loadCard(command.card))
+      if (command.document) return { slot: holderSlot(command.document.hash), card }
+      return command.card ? { slot: subjectOf(command.card, card), card } : { slot: terminalSlot(command.acquirer.terminalHash) }
+    }
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL': {
+      const card = yield* loadCard(command.card)
+      const atTerminal = presented.length === shell.rules.terminalTokenDigits
+      return { slot: subjectOf(command.card, card), card, tokenSlot: atTerminal ? terminalSlot(command.acquirer.terminalHash) : undefined }
+    }
+  }
+}
+
+/** Entries of the subject's slot that a decision on this command may look at or change. */
+export function subjectNames(command: Placed, tokenHashes: readonly string[]): string[] {
+  switch (command.kind) {
+    case 'CARD_REGISTRATION':
+    case 'CARD_STATE_CHANGE':
+      return [CARD]
+    case 'ACCOUNT_OPENING':
+    case 'ACCOUNT_CREDIT':
+      return [accountName(command.accountType)]
+    case 'TOKEN_GENERATION':
+      return [LIVE, ...tokenHashes.map(tokenName)]
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL':
+      return [...tokenNames(tokenHashes), accountName(command.accountType)]
+  }
+}
+
+/** Entries by which a presented token is judged, on the subject's slot or the terminal's. */
+export function tokenNames(tokenHashes: readonly string[]): string[] {
+  return [GUARD, LIVE, ...tokenHashes.map(tokenName)]
+}
+
+function subjectOf(card: ProtectedNumber, seen: SeenOutside['card']): string {
+  return seen?.record ? holderSlot(seen.record.holderHash) : cardSlot(card.hash)
+}
+
+function* loadCard(card: ProtectedNumber): Part<NonNullable<SeenOutside['card']>> {
+  const slot = cardRecordSlot(card.hash)
+  const { version, card: record } = (yield* load([{ slot, names: [CARD] }])).state(slot)
+  return { slot, version, record }
+}

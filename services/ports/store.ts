@@ -64,8 +64,8 @@ export interface Store {
   load(reads: readonly SlotRead[]): Promise<readonly SlotView[]>
   /** One round trip; units are taken in order, each on its own. A conflict changes nothing of its unit. */
   commit(units: readonly Unit[]): Promise<readonly CommitResult[]>
-  /** Forget outbox events that are on the log: of each slot those up to `version`. */
-  acknowledge(acks: readonly { readonly slot: string; readonly version: number }[]): Promise<void>
+  /** Forget outbox events that are on the log. */
+  acknowledge(acks: readonly { readonly slot: string; readonly versions: readonly number[] }[]): Promise<void>
   /** Counters of a fixed window, which may be lost. Absent ones are 0. */
   counts(keys: readonly string[]): Promise<readonly number[]>
   count(increments: readonly { readonly key: string; readonly by: number; readonly expiresAt: number }[]): Promise<void>

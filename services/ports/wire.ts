@@ -10,6 +10,16 @@ export interface Encoded {
   readonly headers: Headers
 }
 
+/** A record that is no message of ours: its place, the reason, and its bytes as they were. */
+export interface DeadLetter {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly reason: string
+  readonly key?: string
+  readonly value?: Uint8Array
+}
+
 export interface Wire {
   encodeRequest(request: Request): Encoded
   /** @throws MalformedRecordError */
@@ -20,6 +30,11 @@ export interface Wire {
   encodeEvent(event: AuthorizationEvent): Encoded
   /** @throws MalformedRecordError */
   decodeEvent(value: Uint8Array | null): AuthorizationEvent
+  /** The headers an event travels with. */
+  eventHeaders(event: AuthorizationEvent): Headers
+  encodeDeadLetter(letter: DeadLetter): Encoded
+  /** @throws MalformedRecordError */
+  decodeDeadLetter(value: Uint8Array | null): DeadLetter
 }
 
 /** Bytes that are no message of ours. The reason is safe to print: it never quotes them. */

@@ -24,6 +24,11 @@ export interface LoadOperation {
   readonly asks: readonly SlotAsk[]
   /** Counters of a fixed window. */
   readonly counters: readonly string[]
+  /**
+   * Only what is committed will do. Otherwise units of the same round that are on their way may be seen, since a unit of
+   * one's own on the same slot then conflicts with them, and a publication waits for them.
+   */
+  readonly settled: boolean
 }
 
 /** One unit: compare-and-set of one slot, together with its event. */
@@ -82,7 +87,12 @@ export class ContentionError extends Error {
 }
 
 export function* load(asks: readonly SlotAsk[], counters: readonly string[] = []): Part<Loaded> {
-  return (yield { kind: 'load', asks, counters }) as Loaded
+  return (yield { kind: 'load', asks, counters, settled: false }) as Loaded
+}
+
+/** Load what is seen outside the slot that is decided on: nothing but committed state. */
+export function* loadSettled(asks: readonly SlotAsk[]): Part<Loaded> {
+  return (yield { kind: 'load', asks, counters: [], settled: true }) as Loaded
 }
 
 export function* commit(unit: Omit<CommitOperation, 'kind'>): Part<Answer> {

@@ -4,7 +4,7 @@ import { cardRecordSlot, cardSlot, holderSlot, terminalSlot } from '../core/tran
 import type { SeenOutside } from '../core/subject/event.ts'
 import type { AccountCommand, ProtectedNumber, TokenGeneration, TokenSpending } from '../core/transaction/command.ts'
 import { accountName, CARD, GUARD, LIVE, tokenName } from './entries.ts'
-import { load, type Part, type Shell } from './operations.ts'
+import { loadSettled, type Part, type Shell } from './operations.ts'
 
 export type Placed = TokenGeneration | TokenSpending | AccountCommand
 
@@ -66,6 +66,6 @@ function subjectOf(card: ProtectedNumber, seen: SeenOutside['card']): string {
 
 function* loadCard(card: ProtectedNumber): Part<NonNullable<SeenOutside['card']>> {
   const slot = cardRecordSlot(card.hash)
-  const { version, card: record } = (yield* load([{ slot, names: [CARD] }])).state(slot)
+  const { version, card: record } = (yield* loadSettled([{ slot, names: [CARD] }])).state(slot)
   return { slot, version, record }
 }

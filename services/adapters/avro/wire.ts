@@ -1,0 +1,94 @@
+// The wire in Avro: every message in single-object encoding, with CloudEvents headers in binary mode and traceparent.
+
+import { scopeKey } from '../../core/transaction/scope.ts'
+import type { AuthorizationEvent } from '../../core/subject/event.ts'
+import type { Reply } from '../../core/transaction/reply.ts'
+import type { Request } from '../../core/transaction/command.ts'
+import type { Headers } from '../../ports/log.ts'
+import { MalformedRecordError, type DeadLetter, type Encoded, type Wire } from '../../ports/wire.ts'
+import { requestOf } from './request-shape.ts'
+import { fingerprintOf, messageType, type MessageType } from './single-object.ts'
+
+const SOURCE = '/payment-token-service'
+const CONTENT_TYPE = 'application/avro'
+const TOKEN_SHOWN = 'token-shown'
+
+/** Every message of `schemas/`. One wire may be shared by a whole process. */
+export function createAvroWire(): Wire {
+  const request = messageType('financial-request')
+  const reply = messageType('financial-reply')
+  const deadLetter = messageType('dead-letter')
+  const events: Record<AuthorizationEvent['type'], MessageType> = {
+    'transaction-decided': messageType('decision-event'),
+    'token-judged': messageType('decision-event'),
+    'transaction-refused': messageType('refusal-event'),
+    'rules-published': messageType('rules-event'),
+  }
+  const eventTypes = new Map(Object.values(events).map((type) => [type.fingerprint, type]))
+
+  return {
+    encodeRequest({ body, replyPartition, traceparent }: Request): Encoded {
+      const [id, content] = body.kind === 'INQUIRY'
+        ? [body.inquiryId, { inquiry: body, replyPartition }]
+        : [`${scopeKey(body.scope)}#${body.fingerprint}`, { command: body, replyPartition }]
+      const time = body.kind === 'INQUIRY' ? undefined : body.requestedAt
+      return { value: request.encode(content), headers: cloudEvent(id, 'financial.request', time, traceparent) }
+    },
+    decodeRequest({ value, headers }) {
+      expect(value, request)
+      return { ...requestOf(request.decode(value as Uint8Array)), traceparent: headers['traceparent'] }
+    },
+    encodeReply(answer: Reply, traceparent?: string): Encoded {
+      const id = answer.inquiryId || `${answer.scope}#${answer.fingerprint}`
+      const headers = cloudEvent(id, 'financial.reply', undefined, traceparent)
+      return { value: reply.encode(answer), headers: { ...headers, [TOKEN_SHOWN]: answer.tokenShown ? '1' : '0' } }
+    },
+    decodeReply({ value, headers }) {
+      expect(value, reply)
+      return { ...(reply.decode(value as Uint8Array) as Omit<Reply, 'tokenShown'>), tokenShown: headers[TOKEN_SHOWN] === '1' }
+    },
+    encodeEvent(event: AuthorizationEvent): Encoded {
+      return { value: events[event.type].encode(event), headers: eventHeaders(event) }
+    },
+    decodeEvent(value) {
+      const type = eventTypes.get(fingerprintOf(value))
+      if (!type) throw new MalformedRecordError('a message of another schema')
+      return type.decode(value as Uint8Array) as AuthorizationEvent
+    },
+    eventHeaders,
+    encodeDeadLetter(letter: DeadLetter): Encoded {
+      const id = `${letter.topic}-${letter.partition}-${letter.offset}`
+      return { value: deadLetter.encode({ ...letter, offset: Number(letter.offset) }), headers: cloudEvent(id, 'record.dead-lettered') }
+    },
+    decodeDeadLetter(value) {
+      expect(value, deadLetter)
+      const letter = deadLetter.decode(value as Uint8Array) as Omit<DeadLetter, 'offset'> & { offset: number }
+      return { ...letter, offset: BigInt(letter.offset) }
+    },
+  }
+}
+
+function expect(value: Uint8Array | null, type: MessageType): void {
+  if (fingerprintOf(value) !== type.fingerprint) throw new MalformedRecordError(`not a message of ${type.name}`)
+}
+
+function eventHeaders(event: AuthorizationEvent): Headers {
+  switch (event.type) {
+    case 'transaction-decided':
+    case 'token-judged':
+      return cloudEvent(`${event.slot}#${event.version}`, event.type, event.drawn.now, event.traceparent)
+    case 'transaction-refused':
+      return cloudEvent(event.id, event.type, event.now, event.traceparent)
+    case 'rules-published':
+      return cloudEvent(event.id, event.type, event.now)
+  }
+}
+
+function cloudEvent(id: string, type: string, time?: number, traceparent?: string): Headers {
+  const headers: Record<string, string> = {
+    ce_specversion: '1.0', ce_id: id, ce_source: SOURCE, ce_type: type, 'content-type': CONTENT_TYPE,
+  }
+  if (time !== undefined) headers['ce_time'] = new Date(time).toISOString()
+  if (traceparent !== undefined) headers['traceparent'] = traceparent
+  return headers
+}

@@ -1,0 +1,80 @@
+// Events on their way to the log. One event is sent once by this process however many transactions wait for it, and is
+// forgotten by the store only after the log has acknowledged it.
+
+import type { Headers, Log } from '../../ports/log.ts'
+import type { Store } from '../../ports/store.ts'
+import type { Wire } from '../../ports/wire.ts'
+import { TOPIC } from '../topics.ts'
+import type { PendingEvent } from './round-slots.ts'
+
+export class EventLog {
+  readonly #log: Log
+  readonly #store: Store
+  readonly #wire: Wire
+  /** By slot and version: the acknowledgement. Bounded by the transactions in flight. */
+  readonly #underway = new Map<string, Promise<void>>()
+  #acknowledged = new Map<string, number[]>()
+  #flushing = false
+
+  constructor(log: Log, store: Store, wire: Wire) {
+    this.#log = log
+    this.#store = store
+    this.#wire = wire
+  }
+
+  /** Resolves when all of a slot's events are acknowledged. Records of a slot keep their order: they share its key. */
+  async publish(slot: string, events: readonly PendingEvent[]): Promise<void> {
+    const fresh = events.filter((event) => !this.#underway.has(key(slot, event.version)))
+    if (fresh.length > 0) {
+      const sent = this.#send(slot, fresh)
+      for (const event of fresh) this.#underway.set(key(slot, event.version), sent)
+    }
+    await Promise.all(events.map((event) => this.#underway.get(key(slot, event.version))))
+  }
+
+  /** An event outside the chains. */
+  async publishLoose(recordKey: string, value: Uint8Array, headers: Headers): Promise<void> {
+    await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers }])
+  }
+
+  async #send(slot: string, events: readonly PendingEvent[]): Promise<void> {
+    const versions = events.map((event) => event.version)
+    try {
+      await this.#log.publish(events.map(({ event: value, headers }) => ({
+        topic: TOPIC.events, key: slot, value, headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
+      })))
+    } catch (error) {
+      for (const version of versions) this.#underway.delete(key(slot, version))
+      throw error
+    }
+    this.#acknowledge(slot, versions)
+  }
+
+  /** Collected until the running acknowledgement returns: one round trip for many. */
+  #acknowledge(slot: string, versions: readonly number[]): void {
+    const waiting = this.#acknowledged.get(slot)
+    if (waiting) waiting.push(...versions)
+    else this.#acknowledged.set(slot, [...versions])
+    if (!this.#flushing) void this.#flush()
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushing = true
+    await new Promise((resolve) => setImmediate(resolve))
+    while (this.#acknowledged.size > 0) {
+      const batch = this.#acknowledged
+      this.#acknowledged = new Map()
+      try {
+        await this.#store.acknowledge([...batch].map(([slot, versions]) => ({ slot, versions })))
+      } catch {
+        // The outbox keeps them: whoever loads the slot next publishes them again, as equal duplicates.
+      }
+      for (const [slot, versions] of batch) for (const version of versions) this.#underway.delete(key(slot, version))
+    }
+    this.#flushing = false
+  }
+}
+
+function key(slot: string, version: number): string {
+  return `${slot}#${version}`
+}

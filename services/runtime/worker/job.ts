@@ -1,0 +1,50 @@
+// One request on its way: its generator, what it waits for, and how it begins again.
+
+import type { Request } from '../../core/transaction/command.ts'
+import type { Answer, Loaded, Operation, Protocol, ReplyBody } from '../../protocol/operations.ts'
+
+export class Job {
+  readonly request: Request
+  /** Needs no redelivery any more. */
+  readonly finish: () => void
+  readonly #begin: () => Protocol
+  #protocol: Protocol
+  #pending: Operation | null = null
+  #reply: ReplyBody | null = null
+  restarts = 0
+
+  /** @throws what `begin` throws: then the request cannot be taken up at all. */
+  constructor(request: Request, begin: () => Protocol, finish: () => void) {
+    this.request = request
+    this.finish = finish
+    this.#begin = begin
+    this.#protocol = begin()
+    this.#take(this.#protocol.next())
+  }
+
+  /** What it waits for; null when there is a reply. */
+  get pending(): Operation | null {
+    return this.#pending
+  }
+
+  get reply(): ReplyBody | null {
+    return this.#reply
+  }
+
+  resume(answer: Loaded | Answer): void {
+    this.#take(this.#protocol.next(answer))
+  }
+
+  /** Drop everything it has loaded and decided, and begin again with fresh draws. */
+  restart(): void {
+    this.restarts++
+    this.#reply = null
+    this.#protocol = this.#begin()
+    this.#take(this.#protocol.next())
+  }
+
+  #take(step: IteratorResult<Operation, ReplyBody>): void {
+    this.#pending = step.done ? null : step.value
+    this.#reply = step.done ? step.value : null
+  }
+}

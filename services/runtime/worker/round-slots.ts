@@ -1,0 +1,133 @@
+// The slots of one round: what was loaded, and what the round's own units have made of it. Lives as long as the round.
+
+import { CLAIM, claimExpiresAt, claimText, stateOf, withEntries } from '../../protocol/entries.ts'
+import type { Loaded, LoadOperation, SlotAsk } from '../../protocol/operations.ts'
+import { evolveAll } from '../../core/subject/evolve.ts'
+import type { Fact } from '../../core/subject/fact.ts'
+import type { Rules } from '../../core/subject/rules.ts'
+import type { SlotState } from '../../core/subject/state.ts'
+import type { Headers } from '../../ports/log.ts'
+import type { OutboxEntry, SlotRead, SlotView } from '../../ports/store.ts'
+
+/** An event that may not be on the log yet; headers only where it was made in this process. */
+export interface PendingEvent extends OutboxEntry {
+  readonly headers?: Headers
+}
+
+interface Cached {
+  state: SlotState
+  readonly names: Set<string>
+  outbox: readonly PendingEvent[]
+  /** Units of the running wave stand on this state, not committed yet. */
+  dirty: boolean
+}
+
+export interface Evolved {
+  readonly before: SlotState
+  readonly after: SlotState
+}
+
+export class RoundSlots {
+  readonly #slots = new Map<string, Cached>()
+  readonly #counts = new Map<string, number>()
+
+  /** What must be read from the store before these loads can be answered: one read a slot. */
+  missing(operations: Iterable<LoadOperation>, now: number, rules: Rules): { reads: SlotRead[]; counters: string[] } {
+    const reads = new Map<string, { slot: string; names: Set<string>; claim?: SlotRead['claim'] }>()
+    const counters = new Set<string>()
+    for (const { asks, counters: keys } of operations) {
+      for (const key of keys) if (!this.#counts.has(key)) counters.add(key)
+      for (const ask of asks) {
+        if (this.#has(ask)) continue
+        const read = reads.get(ask.slot) ?? { slot: ask.slot, names: new Set<string>() }
+        for (const name of ask.names) read.names.add(name)
+        read.claim ??= ask.claim && { value: claimText(ask.claim), expiresAt: claimExpiresAt(now, rules) }
+        reads.set(ask.slot, read)
+      }
+    }
+    return { reads: [...reads.values()].map((read) => ({ ...read, names: [...read.names] })), counters: [...counters] }
+  }
+
+  /** Take up what was read. A slot that moved on meanwhile is taken anew. */
+  merge(reads: readonly SlotRead[], views: readonly SlotView[]): void {
+    views.forEach((view, i) => {
+      const fresh = stateOf(view)
+      const names = reads[i]?.names ?? []
+      const cached = this.#slots.get(view.slot)
+      if (!cached || cached.state.version !== fresh.version || cached.state.head !== fresh.head) {
+        this.#slots.set(view.slot, { state: fresh, names: new Set(names), outbox: view.outbox, dirty: false })
+        return
+      }
+      const added = new Map([...view.entries].filter(([name]) => name === CLAIM || !cached.names.has(name)))
+      cached.state = withEntries(cached.state, added)
+      for (const name of names) cached.names.add(name)
+    })
+  }
+
+  mergeCounts(keys: readonly string[], counts: readonly number[]): void {
+    keys.forEach((key, i) => this.#counts.set(key, counts[i] ?? 0))
+  }
+
+  addCount(key: string): void {
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
+  }
+
+  /** The answer to a load, or null while something of it has to be read first. */
+  answer({ asks, counters, settled }: LoadOperation): Loaded | null {
+    for (const ask of asks) if (!this.#has(ask) || (settled && this.#slots.get(ask.slot)?.dirty)) return null
+    for (const key of counters) if (!this.#counts.has(key)) return null
+    const states = new Map(asks.map(({ slot }) => [slot, this.#cached(slot).state]))
+    const counts = new Map(counters.map((key) => [key, this.#counts.get(key) ?? 0]))
+    return { state: (slot) => got(states.get(slot), slot), count: (key) => got(counts.get(key), key) }
+  }
+
+  /** What the facts make of a slot, as the next version. */
+  evolved(slot: string, facts: readonly Fact[]): Evolved {
+    const before = this.#cached(slot).state
+    return { before, after: { ...evolveAll(before, facts), version: before.version + 1 } }
+  }
+
+  /** Go on with a unit's result before it is committed. */
+  apply(state: SlotState, event: PendingEvent): void {
+    const cached = this.#cached(state.id)
+    cached.state = state
+    cached.outbox = [...cached.outbox, event]
+    cached.dirty = true
+  }
+
+  /** The state that stands on a slot now, or null after `forget`. */
+  current(slot: string): SlotState | null {
+    return this.#slots.get(slot)?.state ?? null
+  }
+
+  /** Events of a slot up to a version that are not known to be on the log, or null when the slot has to be loaded again. */
+  pending(slot: string, version: number): readonly PendingEvent[] | null {
+    const cached = this.#slots.get(slot)
+    if (!cached || cached.state.version < version) return null
+    return cached.outbox.filter((event) => event.version <= version)
+  }
+
+  forget(slot: string): void {
+    this.#slots.delete(slot)
+  }
+
+  /** The wave's units are committed or forgotten. */
+  settle(): void {
+    for (const cached of this.#slots.values()) cached.dirty = false
+  }
+
+  #has(ask: SlotAsk): boolean {
+    const cached = this.#slots.get(ask.slot)
+    if (!cached || (ask.claim && !cached.state.claim)) return false
+    return ask.names.every((name) => cached.names.has(name))
+  }
+
+  #cached(slot: string): Cached {
+    return got(this.#slots.get(slot), slot)
+  }
+}
+
+function got<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new Error(`${name} was not loaded`)
+  return value
+}

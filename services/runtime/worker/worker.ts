@@ -1,0 +1,148 @@
+// A worker: takes requests of its topic from the log and leads each to its one outcome. The issuer and the authorizer are
+// workers on different topics. Records that are no request go to `dead.letters` and never block a partition.
+
+import { createHash } from 'node:crypto'
+import { RULE_VERSION } from '../../core/subject/rules.ts'
+import { begin } from '../../protocol/run.ts'
+import type { Shell } from '../../protocol/operations.ts'
+import { LogError, type Batch, type Log, type StoredRecord, type Subscription } from '../../ports/log.ts'
+import { SealError } from '../../ports/keys.ts'
+import type { Store } from '../../ports/store.ts'
+import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
+import { TOPIC } from '../topics.ts'
+import { Job } from './job.ts'
+import { Offsets } from './offsets.ts'
+import { Rounds, type RoundsObserver } from './rounds.ts'
+
+const RETRY_MS = 500
+const DRAIN_POLL_MS = 10
+
+export interface WorkerObserver extends RoundsObserver {
+  deadLetter(reason: string): void
+  inFlight(count: number): void
+}
+
+export interface WorkerDeps {
+  readonly log: Log
+  readonly store: Store
+  readonly wire: Wire
+  readonly shell: Shell
+  readonly observer: WorkerObserver
+  /** Consumer group, one for all instances of a service. */
+  readonly group: string
+  readonly topic: string
+  /** Transactions decided in one round. */
+  readonly maxRound: number
+  /** Requests taken up and not finished, beyond which the reader is held back. */
+  readonly maxInFlight: number
+}
+
+export interface Worker {
+  /** Stop taking requests, finish what is under way within `timeoutMs`, leave the group. What is left is delivered again. */
+  stop(timeoutMs: number): Promise<void>
+  /** Rejects when the subscription ended by itself. */
+  readonly failed: Promise<never>
+}
+
+/** Publish the rules, then join the group. Resolves when requests are being taken; waits for the log as long as it takes. */
+export async function startWorker(deps: WorkerDeps): Promise<Worker> {
+  const { log, wire, shell } = deps
+  const rulesId = createHash('sha256').update(JSON.stringify(shell.rules)).digest('base64url')
+  const rules = wire.encodeEvent({
+    type: 'rules-published', id: rulesId, ruleVersion: RULE_VERSION, rules: shell.rules, now: shell.clock.now(),
+  })
+  await untilPublished(() => log.publish([{ topic: TOPIC.events, key: rulesId, ...rules }]), () => false)
+  const intake = new Intake(deps, new Rounds({ ...deps, rulesId }))
+  const subscription = await log.consume(deps.group, [deps.topic], (batch) => intake.take(batch))
+  return { failed: subscription.failed, stop: (timeoutMs) => intake.stop(subscription, timeoutMs) }
+}
+
+/** Where records become jobs. Bounded: the reader waits while too many are in flight. */
+class Intake {
+  readonly #deps: WorkerDeps
+  readonly #rounds: Rounds
+  readonly #offsets = new Offsets()
+  #inFlight = 0
+  #stopped = false
+  #waiting: (() => void)[] = []
+
+  constructor(deps: WorkerDeps, rounds: Rounds) {
+    this.#deps = deps
+    this.#rounds = rounds
+  }
+
+  async take(batch: Batch): Promise<void> {
+    for (const record of batch.records) {
+      while (this.#inFlight >= this.#deps.maxInFlight && !this.#stopped) {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      }
+      if (this.#stopped) return
+      this.#begin(record, this.#offsets.take(batch, record.offset))
+    }
+  }
+
+  async stop(subscription: Subscription, timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    this.#stopped = true
+    this.#wake()
+    while (this.#inFlight > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
+    }
+    this.#rounds.stop()
+    await subscription.stop()
+  }
+
+  #begin(record: StoredRecord, finished: () => void): void {
+    const { wire, shell, observer } = this.#deps
+    const finish = () => {
+      this.#inFlight--
+      observer.inFlight(this.#inFlight)
+      finished()
+      this.#wake()
+    }
+    this.#inFlight++
+    try {
+      const request = wire.decodeRequest(record)
+      this.#rounds.add(new Job(request, () => begin(request.body, shell), finish))
+    } catch (error) {
+      if (!(error instanceof MalformedRecordError || error instanceof SealError)) {
+        observer.bug(error)
+        return
+      }
+      const reason = error instanceof SealError ? 'sealed token does not open' : error.message
+      void this.#bury(record, reason, finish)
+    }
+  }
+
+  async #bury(record: StoredRecord, reason: string, finish: () => void): Promise<void> {
+    const { wire, log, observer } = this.#deps
+    const { topic, partition, offset, key, value } = record
+    const letter = wire.encodeDeadLetter({ topic, partition, offset, reason, key: key ?? undefined, value: value ?? undefined })
+    const published = await untilPublished(
+      () => log.publish([{ topic: TOPIC.deadLetters, key: `${topic}-${partition}-${offset}`, ...letter }]), () => this.#stopped,
+    )
+    if (!published) return
+    observer.deadLetter(reason)
+    finish()
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+/** Publish, again and again until it is acknowledged or nobody wants it any more. */
+async function untilPublished(publish: () => Promise<void>, given: () => boolean): Promise<boolean> {
+  for (;;) {
+    try {
+      await publish()
+      return true
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error
+      if (given()) return false
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    }
+  }
+}

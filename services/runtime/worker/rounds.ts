@@ -1,11 +1,7 @@
 // Rounds: many transactions at once through load, decide and commit, one round trip to the store for each step of all of them.
 // While the events of one round wait for the log, the next round decides.
 
-import { createHash } from 'node:crypto'
-import { RULE_VERSION } from '../../core/subject/rules.ts'
-import type { DecisionEvent } from '../../core/subject/event.ts'
 import { ContentionError, type CommitOperation, type LoadOperation, type PublishOperation, type Shell } from '../../protocol/operations.ts'
-import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
 import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
@@ -13,10 +9,9 @@ import { scopeKey } from '../../core/transaction/scope.ts'
 import { TOPIC } from '../topics.ts'
 import { EventLog } from './event-log.ts'
 import type { Job } from './job.ts'
-import { RoundSlots, type PendingEvent } from './round-slots.ts'
+import { FIRST_EPOCH, hashOf, planUnit, withoutSeal } from './plan-unit.ts'
+import { RoundSlots } from './round-slots.ts'
 
-/** Epoch of the store before any of its losses was repaired. */
-export const FIRST_EPOCH = 1
 /** Waits before a transaction that met a fault begins again. */
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 1_000
@@ -149,23 +144,8 @@ export class Rounds {
 
   #plan(job: Job, operation: CommitOperation, slots: RoundSlots, generation: number): PlannedUnit {
     const { wire, shell, rulesId, store } = this.#deps
-    const { state, command, decision, seen, drawn, claims } = operation
-    const { before, after } = slots.evolved(state.id, decision.facts)
-    const event: DecisionEvent = {
-      type: decision.responseCode === undefined ? 'token-judged' : 'transaction-decided',
-      slot: state.id, version: after.version, previousHash: state.head, epoch: FIRST_EPOCH, runId: store.runId,
-      command: withoutSeal(command), drawn, seen, claims, ruleVersion: RULE_VERSION, rulesId,
-      responseCode: decision.responseCode, reason: decision.reason, facts: decision.facts,
-      traceparent: job.request.traceparent,
-    }
-    const { value, headers } = wire.encodeEvent(event)
-    const pending: PendingEvent = { version: after.version, event: value, headers }
-    const committed = { ...after, head: hashOf(value) }
-    const unit: Unit = {
-      slot: state.id, expectedTag: tagOf(state), nextTag: tagOf(committed), absent: operation.claimAbsent ? [CLAIM] : [],
-      writes: writesBetween(before, committed, drawn.now, shell.rules), event: pending, generation,
-    }
-    slots.apply(committed, pending)
+    const { traceparent } = job.request
+    const unit = planUnit(operation, slots, { wire, rules: shell.rules, rulesId, runId: store.runId, generation, traceparent })
     if (operation.count) slots.addCount(operation.count.key)
     return { job, operation, unit }
   }
@@ -265,13 +245,4 @@ export class Rounds {
     }, delayMs)
     this.#retryTimers.add(timer)
   }
-}
-
-/** The presented token, even sealed, has no place in an event. */
-function withoutSeal<C extends object>(command: C): C {
-  return 'sealedToken' in command ? { ...command, sealedToken: undefined } : command
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url')
 }

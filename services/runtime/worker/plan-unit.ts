@@ -1,0 +1,53 @@
+// A decision becomes a unit of the store and its event: version, chain hash, writes.
+
+import { createHash } from 'node:crypto'
+import type { DecisionEvent } from '../../core/subject/event.ts'
+import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
+import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
+import type { CommitOperation } from '../../protocol/operations.ts'
+import type { Unit } from '../../ports/store.ts'
+import type { Wire } from '../../ports/wire.ts'
+import type { PendingEvent, RoundSlots } from './round-slots.ts'
+
+/** Epoch of the store before any of its losses was repaired. */
+export const FIRST_EPOCH = 1
+
+export interface UnitContext {
+  readonly wire: Pick<Wire, 'encodeEvent'>
+  readonly rules: Rules
+  readonly rulesId: string
+  /** Store process and generation under which the round loaded. */
+  readonly runId: string
+  readonly generation: number
+  readonly traceparent?: string
+}
+
+/** Plans the unit and goes on with its result in `slots`, so that the next decision of the round stands on it. */
+export function planUnit(operation: CommitOperation, slots: RoundSlots, context: UnitContext): Unit {
+  const { state, command, decision, seen, drawn, claims } = operation
+  const { before, after } = slots.evolved(state.id, decision.facts)
+  const event: DecisionEvent = {
+    type: decision.responseCode === undefined ? 'token-judged' : 'transaction-decided',
+    slot: state.id, version: after.version, previousHash: state.head, epoch: FIRST_EPOCH, runId: context.runId,
+    command: withoutSeal(command), drawn, seen, claims, ruleVersion: RULE_VERSION, rulesId: context.rulesId,
+    responseCode: decision.responseCode, reason: decision.reason, facts: decision.facts, traceparent: context.traceparent,
+  }
+  const { value, headers } = context.wire.encodeEvent(event)
+  const pending: PendingEvent = { version: after.version, event: value, headers }
+  const committed = { ...after, head: hashOf(value) }
+  slots.apply(committed, pending)
+  return {
+    slot: state.id, expectedTag: tagOf(state), nextTag: tagOf(committed), absent: operation.claimAbsent ? [CLAIM] : [],
+    writes: writesBetween(before, committed, drawn.now, context.rules), event: pending, generation: context.generation,
+  }
+}
+
+/** The presented token, even sealed, has no place in an event. */
+export function withoutSeal<C extends object>(command: C): C {
+  return 'sealedToken' in command ? { ...command, sealedToken: undefined } : command
+}
+
+/** SHA-256, base64url: the link of a slot's chain. */
+export function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64url')
+}

@@ -72,32 +72,37 @@ const LOG4J = `Configuration:
         - ref: STDOUT
 `
 
+/** Settings that do not depend on where the broker runs; containers get them as well. */
+export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
+  'process.roles': 'broker,controller',
+  'node.id': '1',
+  'controller.listener.names': 'CONTROLLER',
+  // Topics are made on purpose, with their partitions and retention: a misspelt name must fail.
+  'auto.create.topics.enable': 'false',
+  'group.initial.rebalance.delay.ms': '0',
+  'group.min.session.timeout.ms': '1000',
+  'offsets.topic.num.partitions': '1',
+  'offsets.topic.replication.factor': '1',
+  'transaction.state.log.replication.factor': '1',
+  'transaction.state.log.min.isr': '1',
+  'share.coordinator.state.topic.replication.factor': '1',
+  'share.coordinator.state.topic.min.isr': '1',
+  'num.network.threads': '2',
+  'num.io.threads': '2',
+  // After kill -9 the broker's old session has to run out before it is let in again; the default is 9 s.
+  'broker.session.timeout.ms': '3000',
+}
+
 function serverProperties(
   dataDir: string, port: number, controllerPort: number, more: Readonly<Record<string, string>>,
 ): string {
   const settings: Record<string, string> = {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
+    ...BROKER_SETTINGS,
     'controller.quorum.voters': `1@${LOOPBACK}:${controllerPort}`,
-    'controller.listener.names': 'CONTROLLER',
     listeners: `PLAINTEXT://${LOOPBACK}:${port},CONTROLLER://${LOOPBACK}:${controllerPort}`,
     'advertised.listeners': `PLAINTEXT://${LOOPBACK}:${port}`,
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': join(dataDir, 'data'),
-    // Topics are made on purpose, with their partitions and retention: a misspelt name must fail.
-    'auto.create.topics.enable': 'false',
-    'group.initial.rebalance.delay.ms': '0',
-    'group.min.session.timeout.ms': '1000',
-    'offsets.topic.num.partitions': '1',
-    'offsets.topic.replication.factor': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
-    'num.network.threads': '2',
-    'num.io.threads': '2',
-    // After kill -9 the broker's old session has to run out before it is let in again; the default is 9 s.
-    'broker.session.timeout.ms': '3000',
     ...more,
   }
   return Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join('')

@@ -153,12 +153,14 @@ export class World {
   async #commit(actor: Actor): Promise<void> {
     const { job } = actor
     if (job.pending?.kind !== 'commit') return
+    const { count } = job.pending
     const unit = planUnit(job.pending, actor.slots, {
       wire, rules: this.shell.rules, rulesId: 'r', runId: 'run', generation: this.store.generation,
     })
     const [result] = await this.store.commit([this.#mistake === 'commits-blindly' ? await this.#blind(unit) : unit])
     actor.slots.settle()
     if (result === 'conflict') actor.slots.forget(unit.slot)
+    else if (count) await this.store.count([{ ...count, by: 1 }])
     this.#note(actor, `commit ${unit.slot} v${unit.event.version} ${result}`)
     job.resume(result === 'committed' ? 'done' : 'conflict')
   }

@@ -52,21 +52,22 @@ const command = z.discriminatedUnion('kind', [
 
 const inquiry = z.object({ inquiryId: z.string().min(1).max(64), of: scopeOf([...FINANCIAL_CODES, ...ACCOUNT_CODES]) })
 
-const request = z.union([
-  z.object({ command, inquiry: z.undefined().optional(), replyPartition: z.number().int().min(0) }),
-  z.object({ command: z.undefined().optional(), inquiry, replyPartition: z.number().int().min(0) }),
-])
+const replyPartition = z.number().int().min(0)
+const commandRequest = z.object({ command, replyPartition })
+const inquiryRequest = z.object({ inquiry, replyPartition })
 
 /** @throws MalformedRecordError naming the first bad field, never its value. */
 export function requestOf(decoded: object): Request {
-  const result = request.safeParse(decoded)
-  if (!result.success) throw new MalformedRecordError(`malformed request: ${firstPath(result.error.issues)}`)
-  const { command: asked, inquiry: question, replyPartition } = result.data
-  return { body: question ? { kind: 'INQUIRY', ...question } : (asked as NonNullable<typeof asked>), replyPartition }
+  if ('inquiry' in decoded) {
+    const { inquiry: question, replyPartition: partition } = checked(inquiryRequest, decoded)
+    return { body: { kind: 'INQUIRY', ...question }, replyPartition: partition }
+  }
+  const { command: body, replyPartition: partition } = checked(commandRequest, decoded)
+  return { body, replyPartition: partition }
 }
 
-function firstPath(issues: readonly z.core.$ZodIssue[]): string {
-  const [first] = issues
-  if (first?.code === 'invalid_union') return first.errors.map(firstPath).find((path) => path !== 'command' && path !== 'inquiry') ?? 'command'
-  return first?.path.join('.') || 'body'
+function checked<T>(schema: z.ZodType<T>, decoded: object): T {
+  const result = schema.safeParse(decoded)
+  if (result.success) return result.data
+  throw new MalformedRecordError(`malformed request: ${result.error.issues[0]?.path.join('.') ?? 'body'}`)
 }

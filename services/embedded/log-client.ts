@@ -1,0 +1,72 @@
+// The log of an embedded service, seen from a command line through its socket: publish, follow and read; no groups.
+
+import { request, type IncomingMessage } from 'node:http'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { LogError, type FollowOptions, type Log, type StoredRecord, type Subscription } from '../ports/log.ts'
+import type { WireStored } from './log-server.ts'
+
+/** Connects with the first call. Every call throws LogError when the service is not there. */
+export function borrowLog(path: string): Log {
+  const call = async (target: string, body?: string): Promise<IncomingMessage> => {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = request({ socketPath: path, path: target, method: body === undefined ? 'GET' : 'POST' }, resolve)
+      sent.once('error', () => reject(new LogError('no embedded service answers: is `npm start` running on this PORT?')))
+      sent.end(body)
+    })
+    if (response.statusCode !== 200) throw new LogError(`the embedded service refused ${target.split('?')[0]}`)
+    return response
+  }
+  const place = (topic: string, partition: number) => `topic=${encodeURIComponent(topic)}&partition=${partition}`
+  const partitions = async (topic: string): Promise<number> =>
+    (JSON.parse(await text(await call(`/partitions?topic=${encodeURIComponent(topic)}`))) as { count: number }).count
+
+  return {
+    partitions,
+    publish: async (records) => {
+      const body = records.map((record) => ({ ...record, value: Buffer.from(record.value).toString('base64') }))
+      await text(await call('/publish', JSON.stringify(body)))
+    },
+    consume: () => Promise.reject(new LogError('groups of an embedded service are its own')),
+    follow: async (options) => follow(await call(`/follow?${place(options.topic, options.partition)}&from=${options.from}`), options),
+    async* read(topic, partition, from, to) {
+      const bounds = `${from === undefined ? '' : `&from=${from}`}${to === undefined ? '' : `&to=${to}`}`
+      for await (const line of createInterface({ input: await call(`/read?${place(topic, partition)}${bounds}`) })) yield stored(line)
+    },
+    ping: async () => void (await partitions('replies')),
+    close: () => Promise.resolve(),
+  }
+}
+
+/** Resolves once the service says that the position is fixed. */
+async function follow(response: IncomingMessage, { onRecords }: FollowOptions): Promise<Subscription> {
+  const lines = createInterface({ input: response })
+  const { promise: failed, reject } = Promise.withResolvers<never>()
+  failed.catch(() => undefined)
+  let stopped = false
+  await new Promise<void>((resolve, refuse) => {
+    lines.on('line', (line) => {
+      if (line === '{"following":true}') resolve()
+      else void onRecords([stored(line)])
+    })
+    lines.once('close', () => {
+      const gone = new LogError('the embedded service went away')
+      refuse(gone)
+      if (!stopped) reject(gone)
+    })
+    response.once('error', () => lines.close())
+  })
+  return {
+    failed,
+    stop: () => {
+      stopped = true
+      response.destroy()
+      return Promise.resolve()
+    },
+  }
+}
+
+function stored(line: string): StoredRecord {
+  const { value, offset, ...record } = JSON.parse(line) as WireStored
+  return { ...record, offset: BigInt(offset), value: value === null ? null : Buffer.from(value, 'base64') }
+}

@@ -9,19 +9,23 @@ const CHOICE = 'TEST_SERVERS'
 /** Both lanes run this file; the second finds what the first has set. */
 const STARTED = 'TEST_SERVERS_STARTED'
 
-export default async function setup(): Promise<(() => Promise<void>) | undefined> {
-  if (process.env[STARTED]) return undefined
+let started: Servers | undefined
+
+export async function setup(): Promise<void> {
+  if (process.env[STARTED]) return
   process.env[STARTED] = 'yes'
   if (process.env['KAFKA_BROKERS'] && process.env['REDIS_URL']) {
-    say('those named by KAFKA_BROKERS and REDIS_URL')
-    return undefined
+    return say('those named by KAFKA_BROKERS and REDIS_URL')
   }
-  const started = performance.now()
-  const servers = await start()
-  process.env['KAFKA_BROKERS'] = servers.kafkaBrokers
-  process.env['REDIS_URL'] = servers.redisUrl
-  say(`Kafka ${servers.kafkaBrokers}, ${servers.redisUrl}, after ${Math.round(performance.now() - started)} ms`)
-  return servers.stop
+  const since = performance.now()
+  started = await start()
+  process.env['KAFKA_BROKERS'] = started.kafkaBrokers
+  process.env['REDIS_URL'] = started.redisUrl
+  say(`Kafka ${started.kafkaBrokers}, ${started.redisUrl}, after ${Math.round(performance.now() - since)} ms`)
+}
+
+export async function teardown(): Promise<void> {
+  await started?.stop()
 }
 
 async function start(): Promise<Servers> {

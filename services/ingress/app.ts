@@ -1,0 +1,111 @@
+// The HTTP edge as one Fastify app: wiring, start and shutdown. What it serves is in the dialects' folders.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fastify, type FastifyInstance } from 'fastify'
+import type { IngressDeps } from './deps.ts'
+import { evertecRoutes } from './evertec/routes.ts'
+import { recordAnswer, recordResponses } from './http/access-log.ts'
+import { errorHandler } from './http/errors.ts'
+import { healthRoutes } from './http/health.ts'
+import { BAD_REQUEST, NOT_FOUND, sendProblem } from './http/problem.ts'
+import { requestId } from './http/request-id.ts'
+import { boundServer, clientErrors, serverOptions } from './http/server.ts'
+import { createIngressMetrics, type IngressMetrics } from './metrics.ts'
+import { createReadiness } from './readiness.ts'
+import { createReplyReader } from './replies/reader.ts'
+import { createTimerWheel } from './replies/timer-wheel.ts'
+import { createWaiters, type Waiters } from './replies/waiters.ts'
+import { createSubmit } from './submit.ts'
+
+/** How long the start waits for the first replies to be followed; without them the app starts, and is not ready. */
+const START_PATIENCE_MS = 1_000
+/** After the open calls: for answers to be flushed and slow bodies to arrive. Then connections are cut. */
+const CLOSING_PATIENCE_MS = 1_000
+/** Over and above the shutdown's own time, before Fastify takes its hooks for stuck. */
+const HOOK_SLACK_MS = 5_000
+
+/**
+ * The app, not yet listening. `ready()` starts to follow replies; `close()` refuses new calls, answers the open ones or
+ * gives them their 500, and stops reading. Log, store and metrics registry stay their owner's to close.
+ * @throws Error when two apps have one key, or the registry holds the ingress' metrics already.
+ */
+export function createIngress(deps: IngressDeps): FastifyInstance {
+  const { log, wire, limits, logger } = deps
+  const metrics = createIngressMetrics(deps.registry)
+  const wheel = createTimerWheel()
+  const waiters = createWaiters(limits, wheel, metrics.openCalls)
+  const reader = createReplyReader({
+    log, wire, logger, partition: deps.replyPartition, onMalformed: metrics.malformedReply,
+    onReply: (reply) => {
+      if (!waiters.answer(reply)) metrics.lateReply()
+    },
+  })
+  let accepting = true
+  const readiness = createReadiness({
+    logPing: () => log.ping(), storePing: deps.storePing ?? (async () => {}),
+    replies: () => reader.partition !== null, accepting: () => accepting,
+    intervalMs: limits.probeIntervalMs,
+  })
+  const submit = createSubmit({
+    log, wire, logger, waiters, replyTimeoutMs: limits.replyTimeoutMs,
+    replyPartition: () => (accepting ? reader.partition : null),
+  })
+
+  const app = createApp(deps, metrics)
+  recordResponses(app, logger, metrics)
+  app.addHook('onSend', async (_request, reply) => {
+    if (!accepting) void reply.header('connection', 'close')
+  })
+  healthRoutes(app, readiness, deps.registry)
+  void app.register(evertecRoutes({ ...deps, submit, ready: () => readiness.ready }))
+  app.addHook('onReady', async () => {
+    await Promise.all([reader.start(START_PATIENCE_MS), readiness.start()])
+  })
+  app.addHook('preClose', async () => {
+    accepting = false
+    await drain(waiters, limits.shutdownTimeoutMs)
+    setTimeout(() => app.server.closeAllConnections(), CLOSING_PATIENCE_MS).unref()
+  })
+  app.addHook('onClose', async () => {
+    readiness.stop()
+    wheel.stop()
+    await Promise.race([reader.stop(), sleep(CLOSING_PATIENCE_MS, undefined, { ref: false })])
+  })
+  return app
+}
+
+function createApp({ limits, logger }: IngressDeps, metrics: IngressMetrics): FastifyInstance {
+  const handleError = errorHandler(logger)
+  const onAnswered = (requestId: string, status: number) => recordAnswer(logger, metrics, requestId, status)
+  const app = fastify({
+    logger: false,
+    http: serverOptions(limits),
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    pluginTimeout: limits.shutdownTimeoutMs + HOOK_SLACK_MS,
+    genReqId: requestId,
+    exposeHeadRoutes: false,
+    // The app refuses new calls itself on shutdown, in the form of the contract.
+    return503OnClosing: false,
+    // The form of a consecutive is judged by its route, whatever its length.
+    routerOptions: { maxParamLength: Number.MAX_SAFE_INTEGER },
+    frameworkErrors: (error, request, reply) => void handleError(error, request, reply),
+    clientErrorHandler: clientErrors(onAnswered),
+  })
+  boundServer(app.server, limits, onAnswered)
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, NOT_FOUND))
+  app.removeAllContentTypeParsers()
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id)
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') return sendProblem(reply, BAD_REQUEST)
+  })
+  return app
+}
+
+/** Waits for the open calls to be answered; those that are not within the time end unanswered. */
+async function drain(waiters: Waiters, timeoutMs: number): Promise<void> {
+  const giveUp = setTimeout(() => waiters.giveUp(), timeoutMs)
+  await waiters.empty()
+  clearTimeout(giveUp)
+}

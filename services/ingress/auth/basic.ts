@@ -1,0 +1,52 @@
+// HTTP Basic (RFC 7617) for apps with a secret. Equal time for a wrong secret and an unknown key; never logs either.
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/** What Basic needs to know of an app. */
+export interface BasicApp {
+  readonly key: string
+  readonly secret: string
+  readonly enabled: boolean
+}
+
+/** The app of an `Authorization` header, or null: absent, malformed, unknown, wrong or disabled alike. */
+export type BasicAuthentication<App> = (header: string | undefined) => App | null
+
+const CREDENTIALS = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Keys and secrets are compared as HMACs under a key of this process: what a lookup or a comparison takes tells nothing
+ * of them. @throws Error when two apps have one key.
+ */
+export function createBasicAuthentication<App extends BasicApp>(apps: readonly App[]): BasicAuthentication<App> {
+  const hmacKey = randomBytes(32)
+  const digest = (text: string) => createHmac('sha256', hmacKey).update(text, 'utf8').digest()
+  const byKey = new Map(apps.map((app) => [digest(app.key).toString('base64'), { app, secret: digest(app.secret) }]))
+  if (byKey.size !== apps.length) throw new Error('two apps have one key')
+  const nobody = { app: null, secret: randomBytes(32) }
+  return (header) => {
+    const sent = header === undefined ? null : credentialsOf(header)
+    if (sent === null) return null
+    const known = byKey.get(digest(sent.key).toString('base64')) ?? nobody
+    const right = timingSafeEqual(digest(sent.secret), known.secret)
+    return right && known.app?.enabled === true ? known.app : null
+  }
+}
+
+/** User name and password: split at the first colon, so a password may hold colons and a user name may not. */
+function credentialsOf(header: string): { readonly key: string; readonly secret: string } | null {
+  const encoded = CREDENTIALS.exec(header)?.[1]
+  if (encoded === undefined) return null
+  const text = decode(Buffer.from(encoded, 'base64'))
+  const colon = text?.indexOf(':') ?? -1
+  return text === null || colon < 0 ? null : { key: text.slice(0, colon), secret: text.slice(colon + 1) }
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    return null
+  }
+}

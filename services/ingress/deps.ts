@@ -1,0 +1,79 @@
+// What the HTTP edge is given. It makes nothing itself that reaches outside: no broker, store or key, no environment.
+
+import type { Registry } from 'prom-client'
+import type { Clock } from '../ports/clock.ts'
+import type { KeyRing } from '../ports/keys.ts'
+import type { Log } from '../ports/log.ts'
+import type { Wire } from '../ports/wire.ts'
+
+/** The lines the edge writes. Fields are chosen one by one: never a body, a path, an error's message or an issue. */
+export interface Logger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** An app of the Evertec dialect, as configured. */
+export interface EvertecApp {
+  readonly key: string
+  readonly secret: string
+  /** The organisation it belongs to. */
+  readonly clientId: string
+  readonly enabled: boolean
+  /** Acquirer ids it may act for. */
+  readonly acquirers: readonly string[]
+  /** Its own transaction codes, each to a code of the contract. */
+  readonly transactionCodes: Readonly<Record<string, string>>
+  /** Calls a second on one instance. Absent: no limit. */
+  readonly ratePerSecond?: number
+}
+
+/** The bounds of one ingress instance. */
+export interface IngressLimits {
+  /** How long a call waits for its reply, and the life a transaction's request is given. Milliseconds. */
+  readonly replyTimeoutMs: number
+  /** How long open calls may still get their reply on shutdown. Milliseconds. */
+  readonly shutdownTimeoutMs: number
+  /** Calls that wait for a reply at one time. Beyond it: 503. */
+  readonly maxOpenCalls: number
+  /** Calls that wait for the same reply. Beyond it: 503. */
+  readonly maxCallsPerReply: number
+  /** Sockets. Beyond it new ones are dropped. */
+  readonly maxConnections: number
+  /** How long a request may take to arrive, its body included. Milliseconds. */
+  readonly requestTimeoutMs: number
+  /** How long its headers may take. Milliseconds. */
+  readonly headersTimeoutMs: number
+  /** How long an idle connection is kept. Milliseconds; longer than common proxies keep theirs. */
+  readonly keepAliveTimeoutMs: number
+  /** Between two questions to log and store whether they answer. Milliseconds. */
+  readonly probeIntervalMs: number
+}
+
+/** The contract's times (section 1), and bounds that hold some hundred megabytes at worst. */
+export const DEFAULT_LIMITS: IngressLimits = {
+  replyTimeoutMs: 15_000,
+  shutdownTimeoutMs: 8_000,
+  maxOpenCalls: 10_000,
+  maxCallsPerReply: 1_000,
+  maxConnections: 12_000,
+  requestTimeoutMs: 10_000,
+  headersTimeoutMs: 5_000,
+  keepAliveTimeoutMs: 72_000,
+  probeIntervalMs: 1_000,
+}
+
+export interface IngressDeps {
+  readonly log: Log
+  readonly wire: Wire
+  readonly keys: KeyRing
+  readonly clock: Clock
+  readonly evertecApps: readonly EvertecApp[]
+  readonly limits: IngressLimits
+  /** The instance's partition of `replies`. Absent: one drawn at the start. */
+  readonly replyPartition?: number
+  /** Resolves when the store answers. Absent: readiness does not ask a store. */
+  readonly storePing?: () => Promise<void>
+  readonly logger: Logger
+  readonly registry: Registry
+}

@@ -1,0 +1,126 @@
+// From a well-formed request to a command of the core: numbers become keyed hashes and masks, the token is sealed, the
+// content gets its fingerprint. Nothing that leaves here holds a card number, a document number or a token in clear.
+
+import { maskCardNumber, maskCardNumbersIn, maskDocument } from '../../core/card/mask.ts'
+import type {
+  ProtectedNumber, ProtectedText, TokenGeneration, TokenSpending, Undoing,
+} from '../../core/transaction/command.ts'
+import { scopeKey, type Scope } from '../../core/transaction/scope.ts'
+import type { KeyRing } from '../../ports/keys.ts'
+import type { Document } from './document.ts'
+import type { FinancialRequest } from './requests.ts'
+
+/** Who asks, and when. */
+export interface Asked {
+  readonly clientId: string
+  readonly appKey: string
+  /** Unix milliseconds. */
+  readonly now: number
+  /** Milliseconds that a generation, purchase or withdrawal has to be taken up. */
+  readonly replyTimeoutMs: number
+}
+
+/** What a caller of this dialect can command. */
+export type FinancialCommand = TokenGeneration | TokenSpending | Undoing
+
+/** The command that a request asks for. @throws what the key ring throws. */
+export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing): FinancialCommand {
+  const scope = scopeOf(request)
+  const { acquirer, metadata } = request.fields
+  const base = {
+    scope,
+    fingerprint: keys.hash('fingerprint', canonicalContent(scope, request)),
+    clientId: asked.clientId,
+    appKey: asked.appKey,
+    requestedAt: asked.now,
+    acquirer: {
+      ...acquirer, terminalHash: keys.hash('terminal', `${acquirer.id}:${acquirer.storeId}:${acquirer.terminalId}`),
+    },
+    ...(metadata === undefined ? {} : { metadata: protectedText(metadata, keys) }),
+  }
+  const deadline = asked.now + asked.replyTimeoutMs
+  switch (request.code) {
+    case 'TOKEN_GENERATION': {
+      const { cardNumber, document, accountType, amount, restrictToAcquirer, ttlSeconds } = request.fields
+      return {
+        ...base, kind: request.code, deadline, restrictToAcquirer, ttlSeconds,
+        ...(cardNumber === undefined ? {} : { card: protectedCard(cardNumber, keys) }),
+        ...(document === undefined ? {} : { document: protectedDocument(document, keys) }),
+        ...(accountType === undefined ? {} : { accountType }),
+        ...(amount === undefined ? {} : { amountMinor: amount }),
+      }
+    }
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL': {
+      const { cardNumber, token, accountType, amount } = request.fields
+      const sealedToken = keys.seal(token, scopeKey(scope))
+      return {
+        ...base, kind: request.code, deadline, card: protectedCard(cardNumber, keys), sealedToken, accountType,
+        amountMinor: amount,
+      }
+    }
+    case 'REVERSAL':
+    case 'VOID': {
+      const { originalConsecutive, originalCode, amount } = request.fields
+      const original = { acquirerId: acquirer.id, transactionCode: originalCode, consecutive: originalConsecutive }
+      return { ...base, kind: request.code, original, ...(amount === undefined ? {} : { amountMinor: amount }) }
+    }
+    default: return request satisfies never
+  }
+}
+
+function scopeOf({ code, fields }: FinancialRequest): Scope {
+  return { acquirerId: fields.acquirer.id, transactionCode: code, consecutive: fields.consecutive }
+}
+
+/**
+ * One text for a content: the scope and every listed field after defaults and normalisation, absent ones left out, in
+ * an order that is fixed here. Amounts are minor units, so 100 is 100.00. It holds numbers in clear: only ever hashed.
+ */
+export function canonicalContent(scope: Scope, request: FinancialRequest): string {
+  const { acquirer, metadata } = request.fields
+  const shared = [
+    ['scope', scopeKey(scope)], ['storeId', acquirer.storeId], ['terminalId', acquirer.terminalId],
+    ['metadata', metadata],
+  ]
+  return JSON.stringify([...shared, ...ownContent(request)].filter(([, value]) => value !== undefined))
+}
+
+function ownContent(request: FinancialRequest): readonly (readonly [string, unknown])[] {
+  switch (request.code) {
+    case 'TOKEN_GENERATION': {
+      const { cardNumber, accountType, amount, document, restrictToAcquirer, ttlSeconds } = request.fields
+      return [
+        ['cardNumber', cardNumber], ['accountType', accountType], ['amountMinor', amount],
+        ['document', document && [document.type, document.number]],
+        ['restrictToAcquirer', restrictToAcquirer], ['ttlSeconds', ttlSeconds],
+      ]
+    }
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL': {
+      const { cardNumber, token, accountType, amount } = request.fields
+      return [['cardNumber', cardNumber], ['token', token], ['accountType', accountType], ['amountMinor', amount]]
+    }
+    case 'REVERSAL':
+    case 'VOID': {
+      const { originalConsecutive, originalCode, amount } = request.fields
+      return [
+        ['originalConsecutive', originalConsecutive], ['originalTransactionCode', originalCode],
+        ['amountMinor', amount],
+      ]
+    }
+    default: return request satisfies never
+  }
+}
+
+function protectedCard(cardNumber: string, keys: KeyRing): ProtectedNumber {
+  return { hash: keys.hash('card', cardNumber), mask: maskCardNumber(cardNumber) }
+}
+
+function protectedDocument(document: Document, keys: KeyRing): ProtectedNumber {
+  return { hash: keys.hash('document', `${document.type}:${document.number}`), mask: maskDocument(document) }
+}
+
+function protectedText(raw: string, keys: KeyRing): ProtectedText {
+  return { hash: keys.hash('metadata', raw), text: maskCardNumbersIn(raw) }
+}

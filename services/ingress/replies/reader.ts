@@ -1,0 +1,120 @@
+// Reads the instance's partition of `replies` and hands each reply to who waits for it. Follows again after a cut.
+// A record that is no reply is counted and passed over: it never stops the reading.
+
+import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Reply } from '../../core/transaction/reply.ts'
+import type { Log, StoredRecord, Subscription } from '../../ports/log.ts'
+import type { Wire } from '../../ports/wire.ts'
+import { TOPIC } from '../../runtime/topics.ts'
+import type { Logger } from '../deps.ts'
+
+export interface ReplyReader {
+  /** The partition that requests name for their replies, or null while none is followed: nothing may be asked then. */
+  readonly partition: number | null
+  /** Starts to follow, in the background. Resolves at the first success, or after `waitMs` without one. */
+  start(waitMs: number): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ReplyReaderDeps {
+  readonly log: Log
+  readonly wire: Wire
+  readonly logger: Logger
+  /** Absent: one is drawn at the start. */
+  readonly partition?: number
+  readonly onReply: (reply: Reply) => void
+  readonly onMalformed: () => void
+}
+
+/** Between two attempts to follow. */
+const RETRY_MS = 500
+/** Of attempts that fail one after the other, the first and then one in this many are logged. */
+const LOG_EVERY = 60
+
+export function createReplyReader(
+  { log, wire, logger, partition: wanted, onReply, onMalformed }: ReplyReaderDeps
+): ReplyReader {
+  const stopping = new AbortController()
+  let followed: number | null = null
+  let subscription: Subscription | null = null
+  /** Where to go on after a cut: replies of open calls may have come in between. */
+  let next: bigint | 'end' = 'end'
+
+  const read = (record: StoredRecord) => {
+    next = record.offset + 1n
+    const reply = decode(wire, record)
+    if (reply === null) onMalformed()
+    else onReply(reply)
+  }
+  const partition = once(async () => {
+    const count = await log.partitions(TOPIC.replies)
+    if (wanted !== undefined && wanted >= count) throw new RangeError('the topic of replies lacks the partition')
+    return wanted ?? randomInt(count)
+  })
+
+  /** Follows until it is cut off. @throws why it could not, or was cut off. */
+  const followOnce = async (onFollowing: () => void) => {
+    const own = await partition()
+    const following = await log.follow({
+      topic: TOPIC.replies, partition: own, from: next, onRecords: (records) => records.forEach(read),
+    })
+    if (stopping.signal.aborted) return following.stop()
+    subscription = following
+    followed = own
+    onFollowing()
+    await following.failed
+  }
+
+  const keepFollowing = async (onFollowing: () => void) => {
+    for (let failures = 0; !stopping.signal.aborted; failures += 1) {
+      try {
+        await followOnce(() => {
+          failures = 0
+          onFollowing()
+        })
+      } catch (error) {
+        if (stopping.signal.aborted) return
+        followed = null
+        if (failures % LOG_EVERY === 0) logger.warn({ error: nameOf(error) }, 'replies are not followed')
+        await Promise.allSettled([subscription?.stop()])
+        subscription = null
+        await Promise.allSettled([sleep(RETRY_MS, undefined, { signal: stopping.signal })])
+      }
+    }
+  }
+
+  return {
+    get partition() {
+      return followed
+    },
+    start: async (waitMs) => {
+      const { promise: following, resolve } = Promise.withResolvers<void>()
+      void keepFollowing(resolve)
+      await Promise.race([following, sleep(waitMs, undefined, { ref: false })])
+    },
+    stop: async () => {
+      stopping.abort()
+      followed = null
+      await subscription?.stop()
+    },
+  }
+}
+
+function decode(wire: Wire, record: StoredRecord): Reply | null {
+  try {
+    return wire.decodeReply(record)
+  } catch {
+    return null
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown'
+}
+
+/** Keeps the first success: a drawn partition stays the same over reconnections. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: { readonly value: T } | null = null
+  return async () => (made ??= { value: await make() }).value
+}

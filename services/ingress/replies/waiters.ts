@@ -1,0 +1,96 @@
+// Calls that wait for a reply: a bounded map from what a reply answers to those who wait for it. Knows no HTTP, no log.
+
+import type { Command, Inquiry } from '../../core/transaction/command.ts'
+import type { Reply } from '../../core/transaction/reply.ts'
+import { scopeKey } from '../../core/transaction/scope.ts'
+import type { TimerWheel } from './timer-wheel.ts'
+
+/** How a wait ended. 'unanswered': no reply in time, or none any more, since the instance stops. */
+export type Waited = Reply | 'unanswered'
+
+export interface Wait {
+  readonly over: Promise<Waited>
+  /** Gives the wait up: `over` stays open for ever, and a reply finds nobody. */
+  cancel(): void
+}
+
+export interface Waiters {
+  /** Starts to wait. null: too many calls wait, of all or for this reply. */
+  wait(key: string, timeoutMs: number): Wait | null
+  /** Hands a reply to all who wait for it. False: nobody does. */
+  answer(reply: Reply): boolean
+  /** Ends every wait unanswered. */
+  giveUp(): void
+  /** Calls that wait now. */
+  readonly open: number
+  /** Resolves once no call waits. */
+  empty(): Promise<void>
+}
+
+export interface WaiterBounds {
+  readonly maxOpenCalls: number
+  readonly maxCallsPerReply: number
+}
+
+/** What a request's reply is found by: scope and fingerprint, or an inquiry's own id. */
+export function waitKey(body: Command | Inquiry): string {
+  return body.kind === 'INQUIRY' ? inquiryKey(body.inquiryId) : decisionKey(scopeKey(body.scope), body.fingerprint)
+}
+
+const decisionKey = (scope: string, fingerprint: string) => `${scope}\u0000${fingerprint}`
+const inquiryKey = (inquiryId: string) => `\u0000${inquiryId}`
+
+interface Waiter {
+  end(waited: Waited): void
+}
+
+/** `onOpen` hears the number of waiting calls whenever it changes. */
+export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (open: number) => void): Waiters {
+  const byKey = new Map<string, Set<Waiter>>()
+  const whenEmpty: (() => void)[] = []
+  let open = 0
+
+  const changed = (by: number) => {
+    open += by
+    onOpen(open)
+    if (open === 0) for (const resolve of whenEmpty.splice(0)) resolve()
+  }
+  const leave = (key: string, waiter: Waiter) => {
+    const waiting = byKey.get(key)
+    if (waiting?.delete(waiter) !== true) return false
+    if (waiting.size === 0) byKey.delete(key)
+    changed(-1)
+    return true
+  }
+
+  return {
+    get open() {
+      return open
+    },
+    wait: (key, timeoutMs) => {
+      const waiting = byKey.get(key) ?? new Set()
+      if (open >= bounds.maxOpenCalls || waiting.size >= bounds.maxCallsPerReply) return null
+      const { promise, resolve } = Promise.withResolvers<Waited>()
+      const timer = wheel.set(timeoutMs, () => waiter.end('unanswered'))
+      const waiter: Waiter = {
+        end: (waited) => {
+          timer.cancel()
+          if (leave(key, waiter)) resolve(waited)
+        },
+      }
+      byKey.set(key, waiting.add(waiter))
+      changed(1)
+      return { over: promise, cancel: () => { timer.cancel(); leave(key, waiter) } }
+    },
+    answer: (reply) => {
+      const key = reply.inquiryId === '' ? decisionKey(reply.scope, reply.fingerprint) : inquiryKey(reply.inquiryId)
+      const waiting = [...byKey.get(key) ?? []]
+      for (const waiter of waiting) waiter.end(reply)
+      return waiting.length > 0
+    },
+    giveUp: () => {
+      for (const waiting of [...byKey.values()]) for (const waiter of [...waiting]) waiter.end('unanswered')
+    },
+    empty: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => whenEmpty.push(resolve))),
+  }
+}

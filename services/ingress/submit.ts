@@ -1,0 +1,50 @@
+// Hands a request to the log and waits for its reply. What it answers says exactly how much is known: a reply, surely
+// nothing accepted, or unknown. It never turns silence into a decline.
+
+import type { Reply } from '../core/transaction/reply.ts'
+import { LogOverloadedError, type Log } from '../ports/log.ts'
+import type { Wire } from '../ports/wire.ts'
+import type { Logger } from './deps.ts'
+import { waitKey, type Waiters } from './replies/waiters.ts'
+import { routeOf, type EdgeBody } from './traffic.ts'
+
+/**
+ * 'refused': surely nothing was published. 'unanswered': it may have been, and no reply came by the deadline.
+ */
+export type Submitted = Reply | 'refused' | 'unanswered'
+
+export type Submit = (body: EdgeBody, traceparent: string | undefined) => Promise<Submitted>
+
+export interface SubmitDeps {
+  readonly log: Log
+  readonly wire: Wire
+  readonly logger: Logger
+  readonly waiters: Waiters
+  readonly replyTimeoutMs: number
+  /** The partition for replies, or null while nothing may be asked. */
+  readonly replyPartition: () => number | null
+}
+
+/** @throws what encoding throws: nothing was published then. */
+export function createSubmit({ log, wire, logger, waiters, replyTimeoutMs, replyPartition }: SubmitDeps): Submit {
+  return async (body, traceparent) => {
+    const partition = replyPartition()
+    if (partition === null) return 'refused'
+    const request = { body, replyPartition: partition, ...(traceparent === undefined ? {} : { traceparent }) }
+    const record = { ...routeOf(body), ...wire.encodeRequest(request) }
+    // The wait comes first: a reply may be here before the log's acknowledgement is.
+    const wait = waiters.wait(waitKey(body), replyTimeoutMs)
+    if (wait === null) return 'refused'
+    const { promise, resolve } = Promise.withResolvers<Submitted>()
+    void wait.over.then(resolve)
+    log.publish([record]).catch((error: unknown) => {
+      if (error instanceof LogOverloadedError) {
+        wait.cancel()
+        return resolve('refused')
+      }
+      // It may have been published all the same, so the reply is still waited for.
+      logger.warn({ error: error instanceof Error ? error.name : 'unknown' }, 'a request may not have reached the log')
+    })
+    return promise
+  }
+}

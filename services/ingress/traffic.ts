@@ -1,0 +1,35 @@
+// Where a request goes: its topic, and the key that decides its partition. Order is a matter of speed only.
+
+import type { Inquiry, TokenGeneration, TokenSpending, Undoing } from '../core/transaction/command.ts'
+import type { TransactionCode } from '../core/transaction/codes.ts'
+import { scopeKey } from '../core/transaction/scope.ts'
+import { TOPIC } from '../runtime/topics.ts'
+
+/** What the HTTP edge sends. Account commands are the operator's, who has an edge of his own. */
+export type EdgeBody = TokenGeneration | TokenSpending | Undoing | Inquiry
+
+export interface Route {
+  readonly topic: string
+  readonly key: string
+}
+
+/** Generations and what concerns them go to the issuer, all else to the authorizer. */
+export function routeOf(body: EdgeBody): Route {
+  switch (body.kind) {
+    case 'TOKEN_GENERATION':
+      return { topic: topicFor(body.kind), key: body.document?.hash ?? body.card?.hash ?? body.acquirer.terminalHash }
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL':
+      return { topic: topicFor(body.kind), key: body.card.hash }
+    case 'REVERSAL':
+    case 'VOID':
+      return { topic: topicFor(body.original.transactionCode), key: scopeKey(body.original) }
+    case 'INQUIRY':
+      return { topic: topicFor(body.of.transactionCode), key: scopeKey(body.of) }
+    default: return body satisfies never
+  }
+}
+
+function topicFor(code: TransactionCode): string {
+  return code === 'TOKEN_GENERATION' ? TOPIC.tokenRequests : TOPIC.purchaseRequests
+}

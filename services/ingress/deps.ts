@@ -5,27 +5,13 @@ import type { Clock } from '../ports/clock.ts'
 import type { KeyRing } from '../ports/keys.ts'
 import type { Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
+import type { EvertecAppConfig } from '../runtime/apps.ts'
 
-/** The lines the edge writes. Fields are chosen one by one: never a body, a path, an error's message or an issue. */
+/** The lines the edge writes. Fields are chosen one by one: never a body, a path or an issue; errors as described. */
 export interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-}
-
-/** An app of the Evertec dialect, as configured. */
-export interface EvertecApp {
-  readonly key: string
-  readonly secret: string
-  /** The organisation it belongs to. */
-  readonly clientId: string
-  readonly enabled: boolean
-  /** Acquirer ids it may act for. */
-  readonly acquirers: readonly string[]
-  /** Its own transaction codes, each to a code of the contract. */
-  readonly transactionCodes: Readonly<Record<string, string>>
-  /** Calls a second on one instance. Absent: no limit. */
-  readonly ratePerSecond?: number
 }
 
 /** The bounds of one ingress instance. */
@@ -63,12 +49,25 @@ export const DEFAULT_LIMITS: IngressLimits = {
   probeIntervalMs: 1_000,
 }
 
+/** Sockets beyond the calls that wait: idle ones, health, metrics. */
+const SPARE_CONNECTIONS = 2_000
+
+/** The bounds of an instance as configured; the others at their defaults. */
+export function limitsOf(
+  config: Pick<IngressLimits, 'replyTimeoutMs' | 'shutdownTimeoutMs' | 'maxOpenCalls'>,
+): IngressLimits {
+  const { replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls } = config
+  return {
+    ...DEFAULT_LIMITS, replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls, maxConnections: maxOpenCalls + SPARE_CONNECTIONS,
+  }
+}
+
 export interface IngressDeps {
   readonly log: Log
   readonly wire: Wire
   readonly keys: KeyRing
   readonly clock: Clock
-  readonly evertecApps: readonly EvertecApp[]
+  readonly evertecApps: readonly EvertecAppConfig[]
   readonly limits: IngressLimits
   /** The instance's partition of `replies`. Absent: one drawn at the start. */
   readonly replyPartition?: number

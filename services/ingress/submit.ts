@@ -4,6 +4,7 @@
 import type { Reply } from '../core/transaction/reply.ts'
 import { LogOverloadedError, type Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
+import { describeError } from '../runtime/logging.ts'
 import type { Logger } from './deps.ts'
 import { waitKey, type Waiters } from './replies/waiters.ts'
 import { routeOf, type EdgeBody } from './traffic.ts'
@@ -43,7 +44,7 @@ export function createSubmit({ log, wire, logger, waiters, replyTimeoutMs, reply
         return resolve('refused')
       }
       // It may have been published all the same, so the reply is still waited for.
-      logger.warn({ error: error instanceof Error ? error.name : 'unknown' }, 'a request may not have reached the log')
+      logger.warn(describeError(error), 'a request may not have reached the log')
     })
     return promise
   }

@@ -1,7 +1,6 @@
 // Card numbers, document numbers, tokens and secrets are sent on every path that fails, and sought in what comes out.
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { LogError } from '../../services/ports/log.ts'
 import {
   APP, approve, CARD, credentials, DOCUMENT, keysWith, logWith, memoryLog, GENERATION, JSON_HEADERS, PURCHASE,
   startIngress, type Harness,
@@ -63,7 +62,7 @@ describe('no response, log line or metric holds a number, a token or a secret', 
     ['when all goes well', () => ({ answer: approve })],
     ['when nobody answers', () => ({ limits: { replyTimeoutMs: 20 } })],
     ['when the log fails and says why', () => {
-      const publish = async () => { throw new LogError(`${CARD} ${TOKEN} ${DOCUMENT}`) }
+      const publish = async () => { throw new Error(`${CARD} ${TOKEN} ${DOCUMENT}`) }
       const log = logWith(memoryLog(), { publish })
       return { log, limits: { replyTimeoutMs: 20 } }
     }],

@@ -10,9 +10,10 @@ import type { IssuedToken } from '../../services/core/transaction/outcome.ts'
 import type { Reply } from '../../services/core/transaction/reply.ts'
 import { scopeKey } from '../../services/core/transaction/scope.ts'
 import { createIngress } from '../../services/ingress/app.ts'
-import { DEFAULT_LIMITS, type EvertecApp, type IngressLimits, type Logger } from '../../services/ingress/deps.ts'
+import { DEFAULT_LIMITS, type IngressLimits, type Logger } from '../../services/ingress/deps.ts'
 import type { KeyRing } from '../../services/ports/keys.ts'
 import type { Log, LogRecord } from '../../services/ports/log.ts'
+import type { EvertecAppConfig } from '../../services/runtime/apps.ts'
 import { TOPIC, TOPICS } from '../../services/runtime/topics.ts'
 
 export const wire = createAvroWire()
@@ -22,18 +23,18 @@ export const keys = createKeyRing({
   identity: { id: 'i1', key: bytes(1) }, token: [{ id: 't1', key: bytes(2) }], seal: [{ id: 's1', key: bytes(3) }],
 })
 
-export const APP: EvertecApp = {
+export const APP: EvertecAppConfig = {
   key: 'acquirer-app', secret: 'se:cret-ñ', clientId: 'org', enabled: true, acquirers: ['A1', 'A2'],
   transactionCodes: { '0200': 'TOKEN_PURCHASE', '0100': 'TOKEN_GENERATION' },
 }
-export const OTHER_APP: EvertecApp = {
+export const OTHER_APP: EvertecAppConfig = {
   key: 'other-app', secret: 'other-secret', clientId: 'other', enabled: true, acquirers: ['B1'], transactionCodes: {},
 }
-export const DISABLED_APP: EvertecApp = {
+export const DISABLED_APP: EvertecAppConfig = {
   key: 'disabled-app', secret: 'disabled-secret', clientId: 'org', enabled: false, acquirers: ['A1'],
   transactionCodes: {},
 }
-export const SLOW_APP: EvertecApp = {
+export const SLOW_APP: EvertecAppConfig = {
   key: 'slow-app', secret: 'slow-secret', clientId: 'org', enabled: true, acquirers: ['A1'], transactionCodes: {},
   ratePerSecond: 2,
 }
@@ -124,7 +125,7 @@ export interface HarnessOptions {
   readonly answer?: Answer
   readonly limits?: Partial<IngressLimits>
   readonly log?: Log
-  readonly apps?: readonly EvertecApp[]
+  readonly apps?: readonly EvertecAppConfig[]
   readonly storePing?: () => Promise<void>
   readonly now?: () => number
   readonly replyPartition?: number

@@ -87,6 +87,16 @@ describe('an inquiry', () => {
     expect((await get(QUESTION, {})).status).toBe(401)
   })
 
+  it('with a body that is too large or no JSON is refused like any other', async () => {
+    const { app } = await start({ answer: () => ({ responseCode: '00', state: 'approved' }) })
+    const ask = (payload: string, type: string) => app.inject({
+      method: 'GET', url: QUESTION, headers: { authorization: AUTHORIZATION, 'content-type': type }, payload,
+    })
+    expect((await ask('x'.repeat(65_537), 'application/json')).statusCode).toBe(413)
+    expect((await ask('x', 'text/plain')).statusCode).toBe(415)
+    expect((await ask('{}', 'application/json')).statusCode).toBe(200)
+  })
+
   it('may come with a JSON content type and no body, as official clients send it', async () => {
     const { get } = await start({ answer: () => ({ responseCode: '00', state: 'approved' }) })
     expect((await get(QUESTION, { authorization: AUTHORIZATION, 'content-type': 'application/json' })).status).toBe(200)

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Inquiry } from '../../core/transaction/command.ts'
-import type { EvertecApp } from '../deps.ts'
+import type { EvertecAppConfig } from '../../runtime/apps.ts'
 import { codeMeant } from './codes.ts'
 import { acquirerId, consecutive, sentCode } from './fields.ts'
 import { fieldErrors, type FieldError } from './requests.ts'
@@ -15,7 +15,9 @@ export type ReadInquiry =
   | { readonly kind: 'malformed'; readonly errors: readonly FieldError[] }
 
 /** The inquiry, under an id of its own. The code may be one of the app's own; an unknown one is malformed. */
-export function readInquiry(app: Pick<EvertecApp, 'transactionCodes'>, params: unknown, query: unknown): ReadInquiry {
+export function readInquiry(
+  app: Pick<EvertecAppConfig, 'transactionCodes'>, params: unknown, query: unknown,
+): ReadInquiry {
   const parsed = question.safeParse({ ...(query as object), ...(params as object) })
   if (!parsed.success) return { kind: 'malformed', errors: fieldErrors(parsed.error) }
   const transactionCode = codeMeant(app, parsed.data.transactionCode)

@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import type { UndoableCode } from '../../core/transaction/codes.ts'
-import type { EvertecApp } from '../deps.ts'
+import type { EvertecAppConfig } from '../../runtime/apps.ts'
 import { codeMeant, isUndoable } from './codes.ts'
 import { document } from './document.ts'
 import * as field from './fields.ts'
@@ -66,7 +66,7 @@ export type ReadRequest =
   | { readonly kind: 'malformed'; readonly errors: readonly FieldError[] }
 
 /** Reads a parsed JSON body for an app, whose own transaction codes are understood. */
-export function readRequest(app: Pick<EvertecApp, 'transactionCodes'>, body: object): ReadRequest {
+export function readRequest(app: Pick<EvertecAppConfig, 'transactionCodes'>, body: object): ReadRequest {
   const sent = withoutNulls(body)
   const code = typeof sent.transactionCode === 'string' ? codeMeant(app, sent.transactionCode) : null
   switch (code) {
@@ -92,7 +92,7 @@ function read<T>(schema: z.ZodType<T>, sent: object, request: (fields: T) => Fin
 }
 
 function readUndoing(
-  app: Pick<EvertecApp, 'transactionCodes'>, code: 'REVERSAL' | 'VOID', sent: SentBody,
+  app: Pick<EvertecAppConfig, 'transactionCodes'>, code: 'REVERSAL' | 'VOID', sent: SentBody,
 ): ReadRequest {
   const parsed = (code === 'VOID' ? voiding : reversal).safeParse(sent)
   const errors = parsed.success ? [] : fieldErrors(parsed.error)

@@ -3,8 +3,9 @@
 
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { createBasicAuthentication } from '../auth/basic.ts'
-import type { EvertecApp, IngressDeps } from '../deps.ts'
+import { createBasicAuthentication, type BasicAuthentication } from '../auth/basic.ts'
+import type { EvertecAppConfig } from '../../runtime/apps.ts'
+import type { IngressDeps } from '../deps.ts'
 import { acceptJsonBodies } from '../http/body.ts'
 import { errorHandler } from '../http/errors.ts'
 import {
@@ -22,7 +23,7 @@ import { readRequest } from './requests.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     /** The app whose credentials came with the request; null before authentication. */
-    evertecApp: EvertecApp | null
+    evertecApp: EvertecAppConfig | null
   }
 }
 
@@ -34,11 +35,15 @@ export interface EvertecDeps extends Pick<IngressDeps, 'keys' | 'clock' | 'evert
 
 const RATE_WINDOW_MS = 1_000
 
-/** A plugin with the two routes, their authentication, rate limit and error form. */
+/**
+ * A plugin with the two routes, their authentication, rate limit and error form.
+ * @throws Error when two apps have one key.
+ */
 export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Promise<void> {
+  const authentication = createBasicAuthentication(deps.evertecApps)
   return async (scope) => {
     scope.setErrorHandler(errorHandler(deps.logger, UNKNOWN_OUTCOME))
-    authenticate(scope, deps.evertecApps)
+    authenticate(scope, authentication)
     await limitRates(scope)
     scope.addHook('preParsing', async () => {
       if (!deps.ready()) throw new ProblemError(UNAVAILABLE)
@@ -51,8 +56,7 @@ export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Pr
   }
 }
 
-function authenticate(scope: FastifyInstance, apps: readonly EvertecApp[]): void {
-  const authentication = createBasicAuthentication(apps)
+function authenticate(scope: FastifyInstance, authentication: BasicAuthentication<EvertecAppConfig>): void {
   scope.decorateRequest('evertecApp', null)
   scope.addHook('onRequest', async (request, reply) => {
     request.evertecApp = authentication(request.headers.authorization)
@@ -72,7 +76,7 @@ async function limitRates(scope: FastifyInstance): Promise<void> {
   })
 }
 
-function appOf(request: FastifyRequest): EvertecApp {
+function appOf(request: FastifyRequest): EvertecAppConfig {
   if (request.evertecApp === null) throw new Error('a route without authentication')
   return request.evertecApp
 }

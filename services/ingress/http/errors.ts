@@ -1,6 +1,7 @@
 // What becomes of a thrown error: a problem with a fixed text. Its own message never reaches a caller or a log line.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { describeError } from '../../runtime/logging.ts'
 import type { Logger } from '../deps.ts'
 import {
   BAD_REQUEST, INTERNAL, NOT_FOUND, NOT_JSON, NOT_JSON_TYPE, ProblemError, sendProblem, TOO_LARGE, type Problem,
@@ -14,7 +15,7 @@ export function errorHandler(logger: Logger, internal: Problem = INTERNAL) {
     void reply.removeHeader('connection')
     const problem = problemOf(error)
     if (problem === null) {
-      logger.error({ requestId: request.id, route: routeName(request), ...safeError(error) }, 'request failed')
+      logger.error({ requestId: request.id, route: routeName(request), ...describeError(error) }, 'request failed')
     }
     return sendProblem(reply, problem ?? internal)
   }
@@ -40,11 +41,4 @@ function problemOf(error: unknown): Problem | null {
     case 415: return NOT_JSON_TYPE
     default: return null
   }
-}
-
-/** Of an error its kind and where it was thrown; its message may quote values. */
-export function safeError(error: unknown): { readonly error: string; readonly at?: readonly string[] } {
-  if (!(error instanceof Error)) return { error: typeof error }
-  const at = error.stack?.split('\n').filter((line) => line.startsWith('    at ')).map((line) => line.trim())
-  return { error: error.name, ...(at === undefined ? {} : { at }) }
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reply } from '../../core/transaction/reply.ts'
 import type { Log, StoredRecord, Subscription } from '../../ports/log.ts'
 import type { Wire } from '../../ports/wire.ts'
+import { describeError } from '../../runtime/logging.ts'
 import { TOPIC } from '../../runtime/topics.ts'
 import type { Logger } from '../deps.ts'
 
@@ -76,7 +77,7 @@ export function createReplyReader(
       } catch (error) {
         if (stopping.signal.aborted) return
         followed = null
-        if (failures % LOG_EVERY === 0) logger.warn({ error: nameOf(error) }, 'replies are not followed')
+        if (failures % LOG_EVERY === 0) logger.warn(describeError(error), 'replies are not followed')
         await Promise.allSettled([subscription?.stop()])
         subscription = null
         await Promise.allSettled([sleep(RETRY_MS, undefined, { signal: stopping.signal })])
@@ -107,10 +108,6 @@ function decode(wire: Wire, record: StoredRecord): Reply | null {
   } catch {
     return null
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown'
 }
 
 /** Keeps the first success: a drawn partition stays the same over reconnections. */

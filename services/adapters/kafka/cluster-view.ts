@@ -1,0 +1,118 @@
+// What the cluster knows about itself: whether it answers, partitions, offsets. Every question has an end; after a failed one
+// the connection is made anew, since kafkajs' admin client does not always recover.
+
+import type { Admin } from 'kafkajs'
+import { LogError } from '../../ports/log.ts'
+import { unknownPartition, unknownTopic } from '../log-limits.ts'
+import { createClient, reasonOf, RETRY } from './client.ts'
+import type { KafkaConnection } from './options.ts'
+import { settled, within } from './waiting.ts'
+
+/** Of each question, ms. */
+const ANSWER_TIMEOUT_MS = 2_000
+/** A topic that was just made may have no leader yet: asked again after this. */
+const NO_LEADER_RETRY_MS = 50
+/** After this a number of partitions is asked for again, in the background. */
+const PARTITIONS_MAX_AGE_MS = 300_000
+const DISCONNECT_TIMEOUT_MS = 2_000
+
+export interface Range {
+  readonly low: bigint
+  readonly high: bigint
+}
+
+interface Counted {
+  readonly count: number
+  readonly at: number
+}
+
+export class ClusterView {
+  readonly #connection: KafkaConnection
+  readonly #counts = new Map<string, Counted>()
+  readonly #counting = new Map<string, Promise<number>>()
+  #admin: Promise<Admin> | null = null
+  #pinging: Promise<void> | null = null
+
+  constructor(connection: KafkaConnection) {
+    this.#connection = { ...connection, requestTimeoutMs: ANSWER_TIMEOUT_MS }
+  }
+
+  /** Those who ask at the same time share one question. @throws LogError within two seconds */
+  ping(): Promise<void> {
+    this.#pinging ??= this.#ask(async (admin) => void await admin.describeCluster()).finally(() => {
+      this.#pinging = null
+    })
+    return this.#pinging
+  }
+
+  /** The number of partitions if it is known already. */
+  knownPartitions(topic: string): number | undefined {
+    const counted = this.#counts.get(topic)
+    if (counted && Date.now() - counted.at > PARTITIONS_MAX_AGE_MS) void this.#count(topic).catch(() => {})
+    return counted?.count
+  }
+
+  /** @throws LogError when there is no such topic, or no answer. */
+  async partitions(topic: string): Promise<number> {
+    return this.knownPartitions(topic) ?? await this.#count(topic)
+  }
+
+  /** First offset and the one after the last. @throws LogError when there is no such partition, or no answer. */
+  async range(topic: string, partition: number): Promise<Range> {
+    const offsets = await this.#ask((admin) => admin.fetchTopicOffsets(topic), topic)
+    const found = offsets.find((entry) => entry.partition === partition)
+    if (!found) throw unknownPartition(topic, partition)
+    return { low: BigInt(found.low), high: BigInt(found.high) }
+  }
+
+  async close(): Promise<void> {
+    await this.#drop()
+  }
+
+  #count(topic: string): Promise<number> {
+    let counting = this.#counting.get(topic)
+    if (!counting) {
+      counting = this.#ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }), topic).then(({ topics }) => {
+        const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0
+        if (count === 0) throw unknownTopic(topic)
+        this.#counts.set(topic, { count, at: Date.now() })
+        return count
+      }).finally(() => this.#counting.delete(topic))
+      this.#counting.set(topic, counting)
+    }
+    return counting
+  }
+
+  async #ask<T>(question: (admin: Admin) => Promise<T>, topic?: string): Promise<T> {
+    const deadline = performance.now() + ANSWER_TIMEOUT_MS
+    for (;;) {
+      try {
+        const answer = (async () => question(await this.#connected()))()
+        return await within(deadline - performance.now(), answer, () => new LogError('Kafka does not answer'))
+      } catch (error) {
+        const reason = reasonOf(error)
+        if (reason !== 'LEADER_NOT_AVAILABLE' || performance.now() + NO_LEADER_RETRY_MS > deadline) {
+          void this.#drop()
+          if (reason === 'UNKNOWN_TOPIC_OR_PARTITION' && topic !== undefined) throw unknownTopic(topic)
+          throw error instanceof LogError ? error : new LogError(`Kafka does not answer as it should: ${reason}`)
+        }
+        await new Promise((resolve) => setTimeout(resolve, NO_LEADER_RETRY_MS))
+      }
+    }
+  }
+
+  #connected(): Promise<Admin> {
+    this.#admin ??= (async () => {
+      const admin = createClient(this.#connection).admin({ retry: { ...RETRY, retries: 0 } })
+      await admin.connect()
+      return admin
+    })()
+    return this.#admin
+  }
+
+  async #drop(): Promise<void> {
+    const dropped = this.#admin
+    this.#admin = null
+    if (dropped) await settled(DISCONNECT_TIMEOUT_MS, dropped.then((admin) => admin.disconnect()))
+  }
+}

@@ -1,0 +1,123 @@
+// A member of a consumer group: hands batches over, and records in the background what was said to be done. What it said under an
+// earlier assignment does not count any more.
+
+import type { Consumer, EachBatchPayload } from 'kafkajs'
+import type { Batch, Subscription } from '../../ports/log.ts'
+import type { ClusterView } from './cluster-view.ts'
+import { reasonOf } from './client.ts'
+import type { Settings } from './options.ts'
+import { toStored } from './records.ts'
+import { ConsumerSession } from './session.ts'
+
+const MAX_BYTES_PER_PARTITION = 256 * 1024
+/** Between two recordings of what is done. Awaiting each would cost a sixth of the throughput; redelivery is harmless. */
+const COMMIT_MS = 1_000
+
+/** @throws LogError when a topic is not known or the group is not joined in time. */
+export async function joinGroup(
+  settings: Settings, cluster: ClusterView, group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>,
+): Promise<Subscription> {
+  const counts = await Promise.all(topics.map((topic) => cluster.partitions(topic)))
+  const member = new Member(settings, group, eachBatch)
+  return member.join(topics, counts.reduce((sum, count) => sum + count, 0))
+}
+
+/** How far a partition is done, in the present assignment. */
+interface Progress {
+  readonly topic: string
+  readonly partition: number
+  /** The first offset that is not done. */
+  next: bigint
+}
+
+class Member {
+  readonly #settings: Settings
+  readonly #group: string
+  readonly #eachBatch: (batch: Batch) => Promise<void>
+  /** Raised by every assignment. */
+  #assignment = 0
+  readonly #progress = new Map<string, Progress>()
+  readonly #uncommitted = new Set<Progress>()
+  #consumer: Consumer | null = null
+  #committing: Promise<void> | null = null
+
+  constructor(settings: Settings, group: string, eachBatch: (batch: Batch) => Promise<void>) {
+    this.#settings = settings
+    this.#group = group
+    this.#eachBatch = eachBatch
+  }
+
+  async join(topics: readonly string[], partitions: number): Promise<Subscription> {
+    const session = new ConsumerSession({
+      settings: this.#settings, groupId: () => this.#group, topics, maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+      concurrency: Math.max(partitions, 1), onBatch: (payload) => this.#handOver(payload),
+      onJoined: (consumer) => this.#assigned(consumer),
+      // Still a member: what is done goes out before the request to join again, on the same connection.
+      onRebalancing: (consumer) => void this.#commit(consumer),
+    })
+    await session.start()
+    const timer = setInterval(() => {
+      if (this.#consumer) void this.#commit(this.#consumer)
+    }, COMMIT_MS)
+    const end = () => clearInterval(timer)
+    session.failed.catch(end)
+    let stopped: Promise<void> | null = null
+    return { failed: session.failed, stop: () => (stopped ??= this.#stop(session).finally(end)) }
+  }
+
+  #assigned(consumer: Consumer): void {
+    this.#consumer = consumer
+    this.#assignment++
+    this.#progress.clear()
+    this.#uncommitted.clear()
+  }
+
+  #handOver({ batch }: EachBatchPayload): Promise<void> {
+    const { topic, partition, messages } = batch
+    const assignment = this.#assignment
+    return this.#eachBatch({
+      topic, partition, records: messages.map((message) => toStored(topic, partition, message)),
+      done: (offset) => {
+        if (assignment === this.#assignment) this.#done(topic, partition, offset + 1n)
+      },
+    })
+  }
+
+  #done(topic: string, partition: number, next: bigint): void {
+    const name = `${topic}/${partition}`
+    const progress = this.#progress.get(name) ?? { topic, partition, next: 0n }
+    if (next <= progress.next) return
+    progress.next = next
+    this.#progress.set(name, progress)
+    this.#uncommitted.add(progress)
+  }
+
+  async #stop(session: ConsumerSession): Promise<void> {
+    await session.stop(async (consumer) => {
+      await this.#committing
+      await this.#commit(consumer)
+    })
+    // What is still running belongs to nobody's assignment now.
+    this.#assignment++
+  }
+
+  /** One at a time, since they may overtake each other otherwise. Never rejects: the next one says the same and more. */
+  #commit(consumer: Consumer): Promise<void> {
+    if (this.#committing) return this.#committing
+    if (this.#uncommitted.size === 0) return Promise.resolve()
+    this.#committing = this.#commitNow(consumer, this.#assignment, [...this.#uncommitted]).finally(() => {
+      this.#committing = null
+    })
+    return this.#committing
+  }
+
+  async #commitNow(consumer: Consumer, assignment: number, progresses: readonly Progress[]): Promise<void> {
+    this.#uncommitted.clear()
+    try {
+      await consumer.commitOffsets(progresses.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) })))
+    } catch (error) {
+      this.#settings.logger.warn({ group: this.#group, reason: reasonOf(error) }, 'what is done could not be recorded yet')
+      if (assignment === this.#assignment) for (const progress of progresses) this.#uncommitted.add(progress)
+    }
+  }
+}

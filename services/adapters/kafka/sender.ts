@@ -1,0 +1,84 @@
+// Sends batches of one topic, again and again until they are acknowledged or their time is over. Owns its connection, and makes
+// a new one when the old one fails.
+
+import type { Headers } from '../../ports/log.ts'
+import type { Producer } from 'kafkajs'
+import { createClient, reasonOf, RETRY, rootOf } from './client.ts'
+import type { Settings } from './options.ts'
+import { settled } from './waiting.ts'
+
+const RETRY_MIN_MS = 50
+const RETRY_MAX_MS = 1_000
+const DISCONNECT_TIMEOUT_MS = 2_000
+/** Of the request's time, what the broker may wait for its replicas. */
+const REPLICAS_SHARE = 0.8
+
+/** A record with its partition decided. */
+export interface Outgoing {
+  readonly key: string
+  readonly partition: number
+  readonly value: Buffer
+  readonly headers: Headers
+}
+
+/** The broker refused something in the batch and will do so again. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+}
+
+export class Sender {
+  readonly #topic: string
+  readonly #settings: Settings
+  #producer: Promise<Producer> | null = null
+  #closed = false
+
+  constructor(topic: string, settings: Settings) {
+    this.#topic = topic
+    this.#settings = settings
+  }
+
+  /** @throws RefusedError or what kafkajs threw, when the time is over. */
+  async send(messages: readonly Outgoing[]): Promise<void> {
+    const { requestTimeoutMs } = this.#settings
+    const deadline = performance.now() + requestTimeoutMs
+    for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
+      try {
+        const producer = await this.#connected()
+        await producer.send({ topic: this.#topic, messages: messages as Outgoing[], acks: -1, timeout: requestTimeoutMs * REPLICAS_SHARE })
+        return
+      } catch (error) {
+        const { type, retriable } = rootOf(error) as { type?: unknown; retriable?: unknown }
+        const answered = typeof type === 'string'
+        if (answered && retriable === false) throw new RefusedError(reasonOf(error), { cause: error })
+        if (!answered) this.#drop()
+        if (this.#closed || performance.now() + delayMs >= deadline) throw error
+        await new Promise((resolve) => setTimeout(resolve, delayMs))
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const producer = this.#producer
+    this.#producer = null
+    if (producer) await settled(DISCONNECT_TIMEOUT_MS, producer.then((connected) => connected.disconnect()))
+  }
+
+  #connected(): Promise<Producer> {
+    this.#producer ??= (async () => {
+      const producer = createClient(this.#settings).producer({
+        allowAutoTopicCreation: false, retry: { ...RETRY, retries: 0 },
+        createPartitioner: () => ({ message }) => message.partition ?? 0,
+      })
+      await producer.connect()
+      return producer
+    })()
+    return this.#producer
+  }
+
+  #drop(): void {
+    const dropped = this.#producer
+    this.#producer = null
+    if (dropped) void settled(DISCONNECT_TIMEOUT_MS, dropped.then((producer) => producer.disconnect()))
+  }
+}

@@ -1,0 +1,47 @@
+// Configuration of embedded mode: everything in one process on memory, with the demo set unless told otherwise.
+
+import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
+import type { Rules } from '../core/subject/rules.ts'
+import { DEMO_SET_FILE, readApps, type Apps } from './apps.ts'
+import {
+  commonOf, commonVariables, demoAppsVariables, httpVariables, keysOf, keysVariables, rulesOf, rulesVariables,
+  workerVariables, type CommonConfig,
+} from './config-groups.ts'
+import { readEnv, type Environment } from './env.ts'
+
+export const EMBEDDED_VARIABLES = {
+  ...commonVariables,
+  LOG_LEVEL: { ...commonVariables.LOG_LEVEL, fallback: 'warn' },
+  ...httpVariables,
+  BATCH_RECORDS: workerVariables.BATCH_RECORDS,
+  MAX_IN_FLIGHT: workerVariables.MAX_IN_FLIGHT,
+  ...demoAppsVariables, ...keysVariables, ...rulesVariables,
+} as const
+
+export interface EmbeddedConfig extends CommonConfig {
+  readonly port: number
+  readonly replyTimeoutMs: number
+  readonly maxOpenCalls: number
+  readonly batchRecords: number
+  readonly maxInFlight: number
+  readonly apps: Apps
+  readonly keys: KeyRingConfig
+  readonly rules: Rules
+}
+
+/** @throws ConfigError */
+export function readEmbeddedConfig(env: Environment): EmbeddedConfig {
+  const values = readEnv(EMBEDDED_VARIABLES, env)
+  const apps = readApps(values.APPS_FILE ?? DEMO_SET_FILE, values.ENVIRONMENT)
+  return {
+    ...commonOf(values, env),
+    port: values.PORT,
+    replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    maxOpenCalls: values.MAX_OPEN_CALLS,
+    batchRecords: values.BATCH_RECORDS,
+    maxInFlight: values.MAX_IN_FLIGHT,
+    apps,
+    keys: keysOf(values.KEYS, apps.keys),
+    rules: rulesOf(values),
+  }
+}

@@ -1,0 +1,39 @@
+// Configuration of an ingress instance.
+
+import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
+import { readApps, type Apps } from './apps.ts'
+import {
+  appsVariables, commonOf, commonVariables, httpVariables, ingressVariables, kafkaOf, kafkaVariables, keysOf,
+  keysVariables, type CommonConfig, type KafkaConfig,
+} from './config-groups.ts'
+import { readEnv, type Environment } from './env.ts'
+
+export const INGRESS_VARIABLES = {
+  ...commonVariables, ...httpVariables, ...ingressVariables, ...kafkaVariables, ...appsVariables, ...keysVariables,
+} as const
+
+export interface IngressConfig extends CommonConfig {
+  readonly port: number
+  readonly replyTimeoutMs: number
+  readonly maxOpenCalls: number
+  readonly replyPartition?: number
+  readonly kafka: KafkaConfig
+  readonly apps: Apps
+  readonly keys: KeyRingConfig
+}
+
+/** @throws ConfigError */
+export function readIngressConfig(env: Environment): IngressConfig {
+  const values = readEnv(INGRESS_VARIABLES, env)
+  const apps = readApps(values.APPS_FILE, values.ENVIRONMENT)
+  return {
+    ...commonOf(values, env),
+    port: values.PORT,
+    replyTimeoutMs: values.REPLY_TIMEOUT_MS,
+    maxOpenCalls: values.MAX_OPEN_CALLS,
+    ...(values.REPLY_PARTITION === undefined ? {} : { replyPartition: values.REPLY_PARTITION }),
+    kafka: kafkaOf(values),
+    apps,
+    keys: keysOf(values.KEYS, apps.keys),
+  }
+}

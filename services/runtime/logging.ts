@@ -1,0 +1,109 @@
+// Log lines: JSON on standard output, of allowed fields only, with card numbers masked on the finished line. Nothing a
+// caller sent, no key or value of the store and no message of a foreign error is written.
+
+import pino from 'pino'
+import { maskCardNumbersIn } from '../core/card/mask.ts'
+
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+  fatal(fields: object, message: string): void
+}
+
+export interface LoggerOptions {
+  /** The process: `ingress`, `issuer`, … */
+  readonly service: string
+  readonly level: pino.LevelWithSilent
+  /** Where finished lines go. Default: standard output. */
+  readonly write?: (line: string) => void
+}
+
+/** Fields that a line may have, next to `error`, which takes an Error or a name; others are left out. */
+export const ALLOWED_FIELDS: ReadonlySet<string> = new Set([
+  'address', 'at', 'attempt', 'broker', 'clientId', 'code', 'count', 'environment', 'epoch', 'errorCode', 'failures',
+  'generation', 'group', 'groupId', 'host', 'kafka', 'lag', 'method', 'ms', 'offset', 'partition', 'port', 'reason',
+  'records', 'requestId', 'responseCode', 'retryCount', 'retryTime', 'route', 'runId', 'seconds', 'signal', 'state',
+  'status', 'step', 'topic', 'traceId', 'transactionCode', 'transactions', 'version',
+])
+
+/** Errors whose messages are written by us and quote nothing. */
+const OWN_ERRORS: ReadonlySet<string> = new Set([
+  'ConfigError', 'KeyRingError', 'LogError', 'LogOverloadedError', 'MalformedRecordError', 'SealError', 'StoreError',
+])
+const MAX_TEXT = 500
+const MAX_FRAMES = 10
+/** A line of a stack. A message could look like one, so the message is cut off before. */
+const FRAME = /^ {4}at [^\n]*(:\d+:\d+|<anonymous>|native)\)?$/
+/** Numbers from here on are written as text, in which a mask is still JSON. No card number is below. */
+const TEXT_FROM = 1e12
+
+/** A logger of one process. */
+export function createLogger(options: LoggerOptions): Logger {
+  const output = options.write ?? standardOutput()
+  const stream = { write: (line: string) => output(maskCardNumbersIn(line)) }
+  return pino({
+    level: options.level,
+    base: { service: options.service },
+    messageKey: 'message',
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }), log: allowed },
+    // Pino would write the message and stack of an Error under these names by itself.
+    serializers: { err: () => undefined, error: (value: unknown) => value },
+  }, stream)
+}
+
+/** What may be told of an error: of our own classes the message, of others name and code only; and its frames. */
+export function describeError(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { error: typeof error === 'string' ? plainName(error) : typeof error }
+  const { code } = error as NodeJS.ErrnoException
+  return {
+    error: plainName(error.name),
+    ...(typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? { errorCode: code } : {}),
+    ...(OWN_ERRORS.has(error.name) ? { reason: maskCardNumbersIn(error.message.slice(0, MAX_TEXT)) } : {}),
+    at: framesOf(error),
+  }
+}
+
+/** A name is a word; a text that is more might be a message. */
+function plainName(name: string): string {
+  return /^[\w.:-]{1,60}$/.test(name) ? name : 'Error'
+}
+
+function framesOf(error: Error): readonly string[] {
+  const stack = typeof error.stack === 'string' ? error.stack : ''
+  const message = stack.indexOf(error.message)
+  const after = message < 0 ? stack : stack.slice(message + error.message.length)
+  const frames = after.split('\n').filter((line) => FRAME.test(line)).slice(0, MAX_FRAMES)
+  return frames.map((line) => line.trim().slice(0, MAX_TEXT))
+}
+
+function allowed(fields: Record<string, unknown>): Record<string, unknown> {
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    if (name === 'error' || name === 'err') Object.assign(kept, describeError(value))
+    else if (ALLOWED_FIELDS.has(name)) kept[name] = plainValue(value)
+  }
+  return kept
+}
+
+/** Texts, numbers and truth values as they are, lists of texts, and of anything else only its type. */
+function plainValue(value: unknown): unknown {
+  switch (typeof value) {
+    case 'string': return value.slice(0, MAX_TEXT)
+    case 'number': return Math.abs(value) < TEXT_FROM ? value : String(value)
+    case 'bigint': return String(value)
+    case 'boolean':
+    case 'undefined': return value
+    default: break
+  }
+  if (value === null) return null
+  if (!Array.isArray(value)) return 'object'
+  return value.slice(0, MAX_FRAMES).map((item) => typeof item === 'string' ? item.slice(0, MAX_TEXT) : typeof item)
+}
+
+function standardOutput(): (line: string) => void {
+  const destination = pino.destination({ dest: 1, sync: true })
+  return (line) => void destination.write(line)
+}

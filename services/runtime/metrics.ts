@@ -1,0 +1,132 @@
+// Metrics that every process may have: the process itself, workers, the log and the store. Labels are bounded sets,
+// never anything of a caller. What only the edge counts stands with the edge.
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Seconds, from a round trip on one machine to the deadline of a call. */
+const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15]
+const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]
+/** Different reasons that one label may take; more are counted as `other`. */
+const MAX_REASONS = 20
+
+/** A registry that labels everything with its service and knows memory, CPU, event loop and garbage collection. */
+export function createRegistry(service: string): Registry {
+  const registry = new Registry()
+  registry.setDefaultLabels({ service })
+  collectDefaultMetrics({ register: registry })
+  return registry
+}
+
+/** What a worker tells of its rounds. */
+export interface WorkerMetrics {
+  round(transactions: number, seconds: number): void
+  decided(transactionCode: string, responseCode: string): void
+  conflict(): void
+  retried(reason: string): void
+  deadLetter(reason: string): void
+  inFlight(count: number): void
+}
+
+/** Registers the metrics of a worker. @throws Error when the registry holds them already. */
+export function createWorkerMetrics(registry: Registry): WorkerMetrics {
+  const registers = [registry]
+  const sizes = new Histogram({
+    name: 'worker_round_transactions', help: 'Transactions of a round', buckets: SIZE_BUCKETS, registers,
+  })
+  const times = new Histogram({
+    name: 'worker_round_seconds', help: 'Time from load to acknowledged events', buckets: SECONDS_BUCKETS, registers,
+  })
+  const decisions = new Counter({
+    name: 'worker_decisions_total', help: 'Decisions', labelNames: ['transaction_code', 'code'], registers,
+  })
+  const conflicts = new Counter({ name: 'worker_conflicts_total', help: 'Units that met a newer version', registers })
+  const labelNames = ['reason']
+  const retries = new Counter({ name: 'worker_retries_total', help: 'Transactions taken again', labelNames, registers })
+  const dead = new Counter({
+    name: 'worker_dead_letters_total', help: 'Records that are no message', labelNames, registers,
+  })
+  const open = new Gauge({ name: 'worker_in_flight', help: 'Requests taken up and not finished', registers })
+  const deadReason = bounded()
+  return {
+    round: (transactions, seconds) => {
+      sizes.observe(transactions)
+      times.observe(seconds)
+    },
+    decided: (transactionCode, code) => decisions.inc({ transaction_code: transactionCode, code }),
+    conflict: () => conflicts.inc(),
+    retried: (reason) => retries.inc({ reason }),
+    deadLetter: (reason) => dead.inc({ reason: deadReason(reason) }),
+    inFlight: (count) => open.set(count),
+  }
+}
+
+interface Published {
+  readonly records: number
+  readonly bytes: number
+  readonly seconds: number
+}
+
+/** What the Kafka adapter tells of itself. */
+export type LogMetric =
+  | ({ readonly kind: 'batch'; readonly topic: string } & Published)
+  | { readonly kind: 'publish-failed'; readonly topic: string; readonly reason: string }
+  | { readonly kind: 'queued'; readonly records: number; readonly bytes: number }
+  | { readonly kind: 'consumer-restarted'; readonly group: string; readonly reason: string }
+
+/** Registers the metrics of the log, and gives what they are told by. @throws Error when the registry holds them. */
+export function createLogMetrics(registry: Registry): (metric: LogMetric) => void {
+  const registers = [registry]
+  const labelNames = ['topic']
+  const times = new Histogram({
+    name: 'log_publish_seconds', help: 'Time until records were acknowledged', labelNames, buckets: SECONDS_BUCKETS,
+    registers,
+  })
+  const records = new Counter({
+    name: 'log_published_records_total', help: 'Records acknowledged', labelNames, registers,
+  })
+  const bytes = new Counter({ name: 'log_published_bytes_total', help: 'Bytes acknowledged', labelNames, registers })
+  const failures = new Counter({
+    name: 'log_publish_failures_total', help: 'Publications that failed', labelNames: ['topic', 'reason'], registers,
+  })
+  const queued = new Gauge({ name: 'log_queued_records', help: 'Records that are not acknowledged yet', registers })
+  const queuedBytes = new Gauge({ name: 'log_queued_bytes', help: 'Bytes that are not acknowledged yet', registers })
+  const restarts = new Counter({
+    name: 'log_consumer_restarts_total', help: 'Consumers made anew', labelNames: ['reason'], registers,
+  })
+  const [failure, restart] = [bounded(), bounded()]
+  return (metric) => {
+    switch (metric.kind) {
+      case 'batch':
+        times.observe({ topic: metric.topic }, metric.seconds)
+        records.inc({ topic: metric.topic }, metric.records)
+        bytes.inc({ topic: metric.topic }, metric.bytes)
+        return
+      case 'publish-failed': return failures.inc({ topic: metric.topic, reason: failure(metric.reason) })
+      case 'queued':
+        queued.set(metric.records)
+        queuedBytes.set(metric.bytes)
+        return
+      case 'consumer-restarted': return restarts.inc({ reason: restart(metric.reason) })
+      default: metric satisfies never
+    }
+  }
+}
+
+/** Registers the state of a store's connection, read when metrics are asked for. @throws Error when there already. */
+export function createStoreMetrics(registry: Registry, store: { readonly generation: number }): void {
+  const generation: Gauge = new Gauge({
+    name: 'store_generation',
+    help: 'Raised by every change of the connection to the store',
+    registers: [registry],
+    collect: (): void => generation.set(store.generation),
+  })
+}
+
+function bounded(): (reason: string) => string {
+  const known = new Set<string>()
+  return (reason) => {
+    if (!known.has(reason) && known.size >= MAX_REASONS) return 'other'
+    known.add(reason)
+    return reason
+  }
+}

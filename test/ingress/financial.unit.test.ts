@@ -1,7 +1,7 @@
 // `POST /financial` from HTTP to the log and back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Command, Request } from '../../services/core/transaction/command.ts'
 import { LogError, LogOverloadedError, type Log } from '../../services/ports/log.ts'
 import {
@@ -295,17 +295,15 @@ describe('calls and replies', () => {
     expect(body.detail).toMatch(/No se conoce el resultado.*mismo consecutivo.*GET.*REVERSAL/)
     expect(body).not.toHaveProperty('responseCode')
     await publishReply(log, held[0] as Request, { responseCode: '00', authorizationNumber: '123456' })
-    await sleep(10)
-    expect(await registry.metrics()).toMatch(/ingress_replies_late_total 1/)
+    await vi.waitFor(async () => expect(await registry.metrics()).toMatch(/ingress_replies_late_total 1/))
   })
 
   it('are bounded: one more open call is 503 and publishes nothing', async () => {
     const { post, published, registry } = await start({
-      limits: { maxOpenCalls: 2, replyTimeoutMs: 300 }, answer: () => null,
+      limits: { maxOpenCalls: 2, replyTimeoutMs: 1_000 }, answer: () => null,
     })
     const waiting = [post(PURCHASE), post({ ...PURCHASE, consecutive: 'buy-2' })]
-    await sleep(50)
-    expect(await registry.metrics()).toMatch(/ingress_open_calls 2/)
+    await vi.waitFor(async () => expect(await registry.metrics()).toMatch(/ingress_open_calls 2/))
     const refused = await post({ ...PURCHASE, consecutive: 'buy-3' })
     expect(refused).toMatchObject({
       status: 503, body: { status: 503 }, headers: { 'retry-after': expect.stringMatching(/^\d+$/) },

@@ -83,7 +83,7 @@ export const ingressVariables = {
 } as const
 
 export const workerVariables = {
-  HEALTH_PORT: variable(port, { fallback: '8081', description: 'Port of health and metrics of a worker.' }),
+  HEALTH_PORT: optionalVariable(port, { description: 'Port of health and metrics of a worker; none when absent.' }),
   BATCH_RECORDS: variable(wholeNumber(1, 5_000), {
     fallback: '200', description: 'Transactions decided in one round.',
   }),

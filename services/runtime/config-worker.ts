@@ -15,7 +15,8 @@ export const WORKER_VARIABLES = {
 } as const
 
 export interface WorkerConfig extends CommonConfig {
-  readonly healthPort: number
+  /** Absent: no health and no metrics are served. */
+  readonly healthPort?: number
   readonly batchRecords: number
   readonly maxInFlight: number
   readonly kafka: KafkaConfig
@@ -30,7 +31,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   const apps = values.APPS_FILE === undefined ? undefined : readApps(values.APPS_FILE, values.ENVIRONMENT)
   return {
     ...commonOf(values, env),
-    healthPort: values.HEALTH_PORT,
+    ...(values.HEALTH_PORT === undefined ? {} : { healthPort: values.HEALTH_PORT }),
     batchRecords: values.BATCH_RECORDS,
     maxInFlight: values.MAX_IN_FLIGHT,
     kafka: kafkaOf(values),

@@ -23,12 +23,14 @@ describe('the configuration of a worker', () => {
     const config = readWorkerConfig(worker)
     expect(config.rules).toEqual(DEFAULT_RULES)
     expect(config).toMatchObject({
-      environment: 'development', logLevel: 'info', host: '127.0.0.1', healthPort: 8081, shutdownTimeoutMs: 8_000,
+      environment: 'development', logLevel: 'info', host: '127.0.0.1', shutdownTimeoutMs: 8_000,
       kafka: { brokers: ['k:9092'] }, redis: { url: 'redis://r:6379', commandTimeoutMs: 2_000 },
       keys: JSON.parse(KEYS) as unknown,
     })
     expect(config.kafka).not.toHaveProperty('ssl')
     expect(config.kafka).not.toHaveProperty('sasl')
+    expect(config).not.toHaveProperty('healthPort')
+    expect(readWorkerConfig({ ...worker, HEALTH_PORT: '8081' }).healthPort).toBe(8081)
   })
 
   it('takes its rules from variables, in the units that people think in', () => {

@@ -58,7 +58,8 @@ export function limitsOf(
 ): IngressLimits {
   const { replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls } = config
   return {
-    ...DEFAULT_LIMITS, replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls, maxConnections: maxOpenCalls + SPARE_CONNECTIONS,
+    ...DEFAULT_LIMITS, replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls,
+    maxConnections: maxOpenCalls + SPARE_CONNECTIONS,
   }
 }
 

@@ -71,7 +71,7 @@ export type LogMetric =
   | ({ readonly kind: 'batch'; readonly topic: string } & Published)
   | { readonly kind: 'publish-failed'; readonly topic: string; readonly reason: string }
   | { readonly kind: 'queued'; readonly records: number; readonly bytes: number }
-  | { readonly kind: 'consumer-restarted'; readonly group: string; readonly reason: string }
+  | { readonly kind: 'consumer-restarted'; readonly reason: string }
 
 /** Registers the metrics of the log, and gives what they are told by. @throws Error when the registry holds them. */
 export function createLogMetrics(registry: Registry): (metric: LogMetric) => void {

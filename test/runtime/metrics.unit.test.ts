@@ -25,7 +25,7 @@ describe('the metrics of a process', () => {
     log({ kind: 'batch', topic: 'replies', records: 5, bytes: 900, seconds: 0.002 })
     log({ kind: 'publish-failed', topic: 'replies', reason: 'REQUEST_TIMED_OUT' })
     log({ kind: 'queued', records: 3, bytes: 30 })
-    log({ kind: 'consumer-restarted', group: 'g', reason: 'crash' })
+    log({ kind: 'consumer-restarted', reason: 'crash' })
     const store = { generation: 4 }
     createStoreMetrics(registry, store)
     store.generation = 5

@@ -42,6 +42,8 @@ export class RedisConnection {
   readonly #options: ConnectionOptions
   #generation = 0
   #open = false
+  /** Connections lost since the last one that could be used. */
+  #lost = 0
   #closed = false
   #runId = ''
   #dataId = ''
@@ -58,7 +60,7 @@ export class RedisConnection {
       disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       socketTimeout: options.commandTimeoutMs,
       disableClientInfo: true,
-      retryStrategy: (times) => Math.min(RECONNECT_MIN_MS * 2 ** Math.min(times - 1, 10), RECONNECT_MAX_MS),
+      retryStrategy: () => this.#nextWait(),
       ...(options.ca === undefined ? {} : { tls: { ca: options.ca } }),
     })
     this.#redis.on('ready', () => void this.#begin())
@@ -169,6 +171,7 @@ export class RedisConnection {
       this.#runId = `${infoField(server, 'run_id')}.${this.#dataId}`
       this.#generation += 1
       this.#open = true
+      this.#lost = 0
       this.#tellOfConnection(infoField(memory, 'maxmemory_policy'))
       this.#wake()
     } catch (error) {
@@ -182,6 +185,13 @@ export class RedisConnection {
     this.#open = false
     this.#generation += 1
     this.#wake()
+  }
+
+  /** Longer each time, also when a connection is made at once but of no use, such as to a replica. */
+  #nextWait(): number {
+    const wait = Math.min(RECONNECT_MIN_MS * 2 ** Math.min(this.#lost, 10), RECONNECT_MAX_MS)
+    this.#lost += 1
+    return wait
   }
 
   #wake(): void {

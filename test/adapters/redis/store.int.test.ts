@@ -54,7 +54,7 @@ async function start(options: Partial<RedisStoreOptions> = {}) {
     // The server is shared, so only what this test wrote may go: the marker and the versions.
     empty: () => another(async () => {
       const versions = Array.from({ length: slots }, (_, i) => `${keyPrefix}version:{S.${i + 1}}`)
-      await admin.del(`${keyPrefix}store:marker`, ...versions)
+      for (const key of [`${keyPrefix}store:marker`, ...versions]) await admin.del(key)
       await store.load([{ slot: 'S.1', names: [] }]).catch(() => undefined)
     }),
     async stop() {
@@ -144,6 +144,23 @@ describe('the store on Redis behind a network', () => {
     await until(() => late.runId !== '')
     await expect(late.ping()).resolves.toBeUndefined()
     await late.close()
+    await test.stop()
+  })
+
+  it('waits longer and longer while what it connects to is of no use, and says so each time', async () => {
+    const test = await start()
+    const keyPrefix = `${test.keyPrefix}bad:`
+    await test.admin.lpush(`${keyPrefix}store:marker`, 'no text')
+    let dropped = 0
+    const log = { info: () => undefined, warn: () => void (dropped += 1) }
+    const url = `redis://127.0.0.1:${test.proxy.port}`
+    const useless = await createRedisStore({ url, keyPrefix, log })
+    await pause(700)
+    expect(dropped).toBeGreaterThan(1)
+    expect(dropped).toBeLessThan(7)
+    await test.admin.del(`${keyPrefix}store:marker`)
+    await until(() => useless.runId !== '')
+    await useless.close()
     await test.stop()
   })
 

@@ -6,6 +6,8 @@ import { ACCOUNT_TYPES, type AccountType } from '../core/account/account.ts'
 import { CARD_RESTRICTIONS, CARD_STATES, type CardRestriction, type CardState } from '../core/card/card.ts'
 import { passesLuhn } from '../core/card/mask.ts'
 import { minorOfPesos, type AmountMinor } from '../core/money/amount.ts'
+import { cardExpiry, type SeedCard } from '../runtime/apps.ts'
+import type { NumberedRow } from './account-import.ts'
 
 export const ACCOUNT_COLUMNS = [
   'cardNumber', 'documentType', 'documentNumber', 'state', 'expires', 'restrictions', 'accountType', 'balance',
@@ -19,14 +21,6 @@ export interface AccountRow {
   readonly expiresAt: number
   readonly restrictions: readonly CardRestriction[]
   readonly account?: { readonly type: AccountType; readonly amountMinor: AmountMinor }
-}
-
-/** Hours by which Colombia is behind UTC: a card's month ends there. */
-const BOGOTA_BEHIND_UTC_HOURS = 5
-
-/** @returns when the month of `YYYY-MM` is over in Bogotá, Unix milliseconds. */
-export function endOfMonth(month: string): number {
-  return Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5, 7)), 1, BOGOTA_BEHIND_UTC_HOURS)
 }
 
 const blank = (value: unknown) => (value === '' ? undefined : value)
@@ -57,8 +51,16 @@ export function accountRowOf(fields: Record<string, unknown>): AccountRow | { re
     cardNumber,
     document: { type: documentType, number: documentNumber },
     state,
-    expiresAt: endOfMonth(expires),
+    expiresAt: cardExpiry(expires),
     restrictions,
     account: accountType === undefined || amount === undefined ? undefined : { type: accountType, amountMinor: amount },
   }
+}
+
+/** The rows of a demo's cards: one for each account, or for the card alone. The line is the card's place. */
+export function rowsOfCards(cards: readonly SeedCard[]): NumberedRow[] {
+  return cards.flatMap(({ accounts, ...card }, i) => {
+    const rows: AccountRow[] = accounts.length === 0 ? [card] : accounts.map((account) => ({ ...card, account }))
+    return rows.map((row) => ({ line: i + 1, row }))
+  })
 }

@@ -54,7 +54,9 @@ async function follow(response: IncomingMessage, { onRecords }: FollowOptions): 
       refuse(gone)
       if (!stopped) reject(gone)
     })
-    response.once('error', () => lines.close())
+    // A cut connection ends both; without a listener either would end the process.
+    response.on('error', () => lines.close())
+    lines.on('error', () => lines.close())
   })
   return {
     failed,

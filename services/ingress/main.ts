@@ -3,16 +3,14 @@
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { createKafkaLog } from '../adapters/kafka/log.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
+import { createRedisStore } from '../adapters/redis/store.ts'
 import { readIngressConfig, type IngressConfig } from '../runtime/config-ingress.ts'
-import { ConfigError, type Environment } from '../runtime/env.ts'
-import { createLogger, type Logger } from '../runtime/logging.ts'
+import type { Logger } from '../runtime/logging.ts'
 import { createLogMetrics, createRegistry } from '../runtime/metrics.ts'
+import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { createIngress } from './app.ts'
 import { limitsOf } from './deps.ts'
-
-/** Over and above the open calls: for connections to close and the log to flush. Milliseconds. */
-const SHUTDOWN_SLACK_MS = 2_000
 
 async function run(config: IngressConfig, logger: Logger): Promise<void> {
   const registry = createRegistry('ingress')
@@ -20,8 +18,9 @@ async function run(config: IngressConfig, logger: Logger): Promise<void> {
     ...config.kafka, clientId: 'ingress', logger, requestTimeoutMs: config.replyTimeoutMs,
     onMetric: createLogMetrics(registry),
   })
+  const store = await createRedisStore({ ...config.redis, log: logger })
   const app = createIngress({
-    log, logger, registry,
+    log, logger, registry, storePing: () => store.ping(),
     wire: createAvroWire(), keys: createKeyRing(config.keys), clock: { now: () => Date.now() },
     evertecApps: config.apps.evertec, replyPartition: config.replyPartition,
     limits: limitsOf(config),
@@ -29,29 +28,10 @@ async function run(config: IngressConfig, logger: Logger): Promise<void> {
   onShutdown([
     { name: 'http', run: () => app.close() },
     { name: 'log', run: () => log.close() },
+    { name: 'store', run: () => store.close() },
   ], { logger, deadlineMs: config.shutdownTimeoutMs + SHUTDOWN_SLACK_MS })
   await app.listen({ host: config.host, port: config.port })
   logger.info({ host: config.host, port: config.port }, 'listening')
 }
 
-/** Starts, or says what of the configuration is wrong and gives up. */
-async function main(env: Environment): Promise<void> {
-  let config: IngressConfig
-  try {
-    config = readIngressConfig(env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 1
-    return
-  }
-  const logger = createLogger({ service: 'ingress', level: config.logLevel })
-  try {
-    await run(config, logger)
-  } catch (error) {
-    logger.fatal({ error }, 'did not start')
-    process.exit(1)
-  }
-}
-
-await main(process.env)
+await runProcess('ingress', readIngressConfig, run)

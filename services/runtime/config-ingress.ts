@@ -4,12 +4,13 @@ import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { readApps, type Apps } from './apps.ts'
 import {
   appsVariables, commonOf, commonVariables, httpVariables, ingressVariables, kafkaOf, kafkaVariables, keysOf,
-  keysVariables, type CommonConfig, type KafkaConfig,
+  keysVariables, redisOf, redisVariables, type CommonConfig, type KafkaConfig, type RedisConfig,
 } from './config-groups.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const INGRESS_VARIABLES = {
-  ...commonVariables, ...httpVariables, ...ingressVariables, ...kafkaVariables, ...appsVariables, ...keysVariables,
+  ...commonVariables, ...httpVariables, ...ingressVariables, ...kafkaVariables, ...redisVariables, ...appsVariables,
+  ...keysVariables,
 } as const
 
 export interface IngressConfig extends CommonConfig {
@@ -18,6 +19,8 @@ export interface IngressConfig extends CommonConfig {
   readonly maxOpenCalls: number
   readonly replyPartition?: number
   readonly kafka: KafkaConfig
+  /** Asked only whether it answers. */
+  readonly redis: RedisConfig
   readonly apps: Apps
   readonly keys: KeyRingConfig
 }
@@ -33,6 +36,7 @@ export function readIngressConfig(env: Environment): IngressConfig {
     maxOpenCalls: values.MAX_OPEN_CALLS,
     ...(values.REPLY_PARTITION === undefined ? {} : { replyPartition: values.REPLY_PARTITION }),
     kafka: kafkaOf(values),
+    redis: redisOf(values),
     apps,
     keys: keysOf(values.KEYS, apps.keys),
   }

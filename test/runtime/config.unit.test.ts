@@ -16,7 +16,7 @@ const KEYS = JSON.stringify({
   identity: { id: 'i', key: bytes }, token: [{ id: 't', key: bytes }], seal: [{ id: 's', key: bytes }],
 })
 const worker = { KAFKA_BROKERS: 'k:9092', REDIS_URL: 'redis://r:6379', KEYS }
-const ingress = { KAFKA_BROKERS: 'k:9092', APPS_FILE: DEMO_SET_FILE }
+const ingress = { KAFKA_BROKERS: 'k:9092', REDIS_URL: 'redis://r', APPS_FILE: DEMO_SET_FILE }
 
 describe('the configuration of a worker', () => {
   it('has the defaults of the contract', () => {

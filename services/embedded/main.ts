@@ -1,0 +1,75 @@
+// Everything in one process on memory: to try the service out and to develop against it. It forgets all when it ends, so it
+// is never a fallback for a broker that is missing.
+
+import { createAvroWire } from '../adapters/avro/wire.ts'
+import { systemEntropy } from '../adapters/keys/entropy.ts'
+import { createKeyRing } from '../adapters/keys/key-ring.ts'
+import { createMemoryLog } from '../adapters/memory/log.ts'
+import { createMemoryStore } from '../adapters/memory/store.ts'
+import { importAccounts } from '../cli/account-import.ts'
+import { rowsOfCards } from '../cli/account-rows.ts'
+import { createRequester } from '../cli/requester.ts'
+import { curlExamples } from '../demo/examples.ts'
+import { createIngress } from '../ingress/app.ts'
+import { limitsOf } from '../ingress/deps.ts'
+import { readEmbeddedConfig, type EmbeddedConfig } from '../runtime/config-embedded.ts'
+import type { Logger } from '../runtime/logging.ts'
+import { createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
+import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
+import { onShutdown } from '../runtime/shutdown.ts'
+import { TOPIC, TOPICS } from '../runtime/topics.ts'
+import { startWorker } from '../runtime/worker/worker.ts'
+import { lendLog, socketPath } from './log-server.ts'
+
+async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
+  const clock = { now: () => Date.now() }
+  const registry = createRegistry('embedded')
+  const log = createMemoryLog({ topics: TOPICS, clock })
+  const store = createMemoryStore({ clock })
+  const wire = createAvroWire()
+  const keys = createKeyRing(config.keys)
+  const shell = { clock, entropy: systemEntropy, keys, rules: config.rules }
+  const observer = {
+    ...createWorkerMetrics(registry),
+    bug: (error: unknown) => {
+      logger.fatal({ error }, 'a mistake in the program')
+      process.exit(1)
+    },
+  }
+  const workers = await Promise.all(([['issuer', TOPIC.tokenRequests], ['authorizer', TOPIC.purchaseRequests]] as const).map(
+    ([group, topic]) => startWorker({
+      log, store, wire, shell, observer, group, topic, maxRound: config.batchRecords, maxInFlight: config.maxInFlight,
+    })))
+  const requester = await createRequester(log, wire, config.replyTimeoutMs)
+  const { refused } = await importAccounts(rowsOfCards(config.apps.cards), { ask: requester.ask, keys, clock })
+  await requester.close()
+  if (refused.length > 0) logger.warn({ count: refused.length }, 'cards of the apps file were refused')
+
+  const { shutdownTimeoutMs } = config
+  const app = createIngress({
+    log, wire, keys, clock, logger, registry, evertecApps: config.apps.evertec, storePing: () => store.ping(), limits: limitsOf(config),
+  })
+  const lent = await lendLog(log, socketPath(config.port))
+  onShutdown([
+    { name: 'http', run: () => app.close() },
+    { name: 'lent log', run: () => lent.close() },
+    { name: 'workers', run: async () => void (await Promise.all(workers.map((worker) => worker.stop(shutdownTimeoutMs)))) },
+    { name: 'log', run: () => log.close() },
+  ], { logger, deadlineMs: shutdownTimeoutMs + SHUTDOWN_SLACK_MS })
+  await app.listen({ host: config.host, port: config.port })
+  greet(config)
+}
+
+function greet({ port, apps }: EmbeddedConfig): void {
+  const set = apps.demo ? `with the demo set (${apps.cards.length} cards)` : `with ${apps.evertec.length} apps`
+  process.stdout.write(`The payment-token service listens on http://127.0.0.1:${port}, in memory, ${set}. Ctrl-C ends it.
+Everything is forgotten when it ends; \`npm run stack\` runs it on a real Kafka and Redis.
+
+${apps.demo ? curlExamples(port) : ''}
+
+# What was decided, as events:
+PORT=${port} npm run events
+`)
+}
+
+await runProcess('embedded', readEmbeddedConfig, run)

@@ -1,0 +1,31 @@
+// The start of every process: read the configuration or say what is wrong with it, then run.
+
+import type { CommonConfig } from './config-groups.ts'
+import { ConfigError, type Environment } from './env.ts'
+import { createLogger, type Logger } from './logging.ts'
+
+/** Over and above what is under way at a signal: for groups to be left and logs to flush. Milliseconds. */
+export const SHUTDOWN_SLACK_MS = 1_500
+
+/** Exit code 1 with the names of bad variables, or with a log line when `run` fails; else until a signal. */
+export async function runProcess<C extends CommonConfig>(
+  service: string, read: (env: Environment) => C, run: (config: C, logger: Logger) => Promise<void>,
+): Promise<void> {
+  let config: C
+  try {
+    config = read(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${service} cannot start:\n${error.message}\n`)
+    process.exitCode = 1
+    return
+  }
+  const logger = createLogger({ service, level: config.logLevel })
+  try {
+    await run(config, logger)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') process.stderr.write(`${service} cannot start: its port is taken, set PORT to a free one\n`)
+    logger.fatal({ error }, 'did not start')
+    process.exit(1)
+  }
+}

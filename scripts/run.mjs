@@ -10,6 +10,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NODE_MAJOR = 24
 const INSTALLED = join(ROOT, 'node_modules', '.package-lock.json')
 const WINDOWS = process.platform === 'win32'
+const PARENT_CHECK_MS = 300
 
 const [entry, ...args] = process.argv.slice(2)
 if (!entry) fail('usage: node scripts/run.mjs ENTRY [ARGUMENT...]')
@@ -66,8 +67,20 @@ function run(node, argv) {
       if (name !== 'SIGINT' || !process.stdin.isTTY) child.kill(name)
     })
   }
+  endWithNpm(child)
   child.on('error', error => fail(`cannot start ${node}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}
+
+/** npm hands a signal to its shell, which dies of it without passing it on; losing that parent is the signal, then. */
+function endWithNpm(child) {
+  if (!process.env.npm_lifecycle_event) return
+  const parent = process.ppid
+  const check = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(check)
+    child.kill('SIGTERM')
+  }, PARENT_CHECK_MS)
 }
 
 function fail(message) {

@@ -13,7 +13,7 @@ const USAGE = `usage: npm run stack -- [--instances N] [--data DIR] [--keep]
   --instances N   of each service, 1 to ${MAX_INSTANCES}; the second ingress listens on PORT+1, and so on
   --data DIR      where Kafka, Redis and the logs live; .stack by default
   --keep          start on what an earlier run left, and leave it at the end
-environment: PORT (8080), KAFKA_PORT (19092), REDIS_PORT (16379)
+environment: PORT (8080; workers serve health and metrics from PORT+10 and PORT+20), KAFKA_PORT (19092), REDIS_PORT (16379)
 `
 
 export interface StackOptions {

@@ -18,7 +18,13 @@ const ONE_SHOT_TIMEOUT_MS = 120_000
 /** A second signal within this time is the same Ctrl-C, delivered twice; a later one means at once. */
 const SAME_SIGNAL_MS = 1_000
 
-type ServiceName = 'issuer' | 'authorizer' | 'ingress'
+/** In the order in which they start. */
+const SERVICES = ['issuer', 'authorizer', 'ingress'] as const
+type ServiceName = (typeof SERVICES)[number]
+/** From PORT to the ports where a service's instances begin: callers' doors of the ingress, health and metrics of workers. */
+const PORT_OFFSET: Readonly<Record<ServiceName, number>> = { ingress: 0, issuer: 10, authorizer: 20 }
+
+const portOf = (service: ServiceName, n: number, base: number): number => base + PORT_OFFSET[service] + n
 
 const say = (line: string): void => console.log(`stack: ${line}`)
 
@@ -33,7 +39,7 @@ class Stack {
     this.#options = options
     this.#environment = {
       ...process.env,
-      NODE_ENV: 'development',
+      ENVIRONMENT: 'development',
       KAFKA_BROKERS: `${LOOPBACK}:${options.kafkaPort}`,
       REDIS_URL: `redis://${LOOPBACK}:${options.redisPort}`,
       APPS_FILE: join(ROOT, 'services', 'demo', 'demo-set.json'),
@@ -59,7 +65,7 @@ class Stack {
       dataDir: join(dataDir, 'redis'), port: redisPort, appendonly: 'everysec', log: this.#log('redis'),
     }))
     await this.#once('topics', ['scripts/topics.ts'])
-    for (const service of ['issuer', 'authorizer', 'ingress'] as const) {
+    for (const service of SERVICES) {
       for (let n = 0; n < this.#options.instances; n++) await this.#startService(service, n)
     }
     await this.#once('accounts', ['services/cli/accounts.ts', 'demo'])
@@ -103,14 +109,14 @@ class Stack {
 
   async #startService(service: ServiceName, n: number): Promise<void> {
     const name = `${service}-${n + 1}`
-    const port = this.#options.port + n
+    const port = portOf(service, n, this.#options.port)
     await this.#keepUp(name, async () => {
       const child = await startProcess({
         name, command: process.execPath, args: [join(ROOT, 'services', service, 'main.ts')],
-        env: { ...this.#environment, ...(service === 'ingress' ? { PORT: String(port) } : {}) },
+        env: { ...this.#environment, [service === 'ingress' ? 'PORT' : 'HEALTH_PORT']: String(port) },
         log: this.#log(name), stopWithinMs: STOP_TIMEOUT_MS,
       })
-      if (service === 'ingress') await untilReady(child, this.#log(name), READY_TIMEOUT_MS, async () => isReady(port))
+      await untilReady(child, this.#log(name), READY_TIMEOUT_MS, async () => isReady(port))
       return child
     })
   }
@@ -146,7 +152,11 @@ async function main(): Promise<number> {
   const options = readOptions()
   await requirePort(options.kafkaPort, 'Kafka', 'KAFKA_PORT')
   await requirePort(options.redisPort, 'Redis', 'REDIS_PORT')
-  for (let n = 0; n < options.instances; n++) await requirePort(options.port + n, 'the ingress', 'PORT')
+  for (const service of SERVICES) {
+    for (let n = 0; n < options.instances; n++) {
+      await requirePort(portOf(service, n, options.port), `${service}-${n + 1}`, 'PORT')
+    }
+  }
   claimFolder(options)
   const stack = new Stack(options)
   listenForSignals(stack)

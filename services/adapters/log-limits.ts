@@ -3,8 +3,8 @@
 import { LogError, LogOverloadedError, type LogRecord } from '../ports/log.ts'
 
 /**
- * Largest record, key and headers included, bytes. A broker refuses batches over 1,048,588 bytes (`message.max.bytes`, Kafka
- * 4.1); the rest is for the framing of the batch and the record.
+ * Largest record, key and headers included, bytes. A broker refuses batches over 1,048,588 bytes (`message.max.bytes`,
+ * Kafka 4.1); the rest is for the framing of the batch and the record.
  */
 export const MAX_RECORD_BYTES = 1_000_000
 /** Framing of a record and each of its headers, bytes: an upper bound. */
@@ -27,7 +27,7 @@ export function sizeOf(record: LogRecord): number {
 /** @throws LogError for a record that no log takes. @returns its bytes. */
 export function checkRecord(record: LogRecord): number {
   const bytes = sizeOf(record)
-  if (bytes > MAX_RECORD_BYTES) throw new LogError(`a record for ${record.topic} is larger than ${MAX_RECORD_BYTES} bytes`)
+  if (bytes > MAX_RECORD_BYTES) throw new LogError(`a record for ${record.topic} has over ${MAX_RECORD_BYTES} bytes`)
   return bytes
 }
 

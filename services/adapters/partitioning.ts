@@ -1,5 +1,5 @@
-// Which partition a key belongs to: murmur2, as Kafka's own default partitioner computes it, so that every log agrees with
-// it and with each other. Knows no topic.
+// Which partition a key belongs to: murmur2, as Kafka's own default partitioner computes it, so that every log agrees
+// with it and with each other. Knows no topic.
 
 const SEED = 0x9747b28c
 const M = 0x5bd1e995

@@ -12,7 +12,9 @@ export interface LogHarness {
   createLog(options?: { readonly maxQueuedRecords?: number }): Promise<Log>
   /** A new topic, empty. */
   createTopic(partitions: number): Promise<string>
-  /** Append a record with neither key nor value, and with the headers `odd`: bytes that are no text, `twice`: `a`, `b`. */
+  /**
+   * Append a record with neither key nor value, and with the headers `odd`: bytes that are no text, `twice`: `a`, `b`.
+   */
   injectForeign(topic: string, partition: number): Promise<void>
   close(): Promise<void>
 }
@@ -42,7 +44,8 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
         const before = Date.now()
         await log.publish([{ topic, key: 'k1', value: Buffer.from('v1'), headers: { ce_id: '1', 'x-odd': 'é' } }])
         const [record] = await all(log.read(topic, 0))
-        expect(record).toMatchObject({ topic, partition: 0, offset: 0n, key: 'k1', headers: { ce_id: '1', 'x-odd': 'é' } })
+        const headers = { ce_id: '1', 'x-odd': 'é' }
+        expect(record).toMatchObject({ topic, partition: 0, offset: 0n, key: 'k1', headers })
         expect(text(record)).toBe('v1')
         expect(record?.timestamp).toBeGreaterThanOrEqual(before - 1_000)
         expect(record?.timestamp).toBeLessThanOrEqual(Date.now() + 1_000)
@@ -99,7 +102,7 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
         expect((await all(log.read(topic, 0))).map(text)).toEqual(['small'])
       })
 
-      it('refuses with LogOverloadedError what is beyond the queue, and takes more when there is room again', async () => {
+      it('refuses with LogOverloadedError what is beyond the queue, and takes more when there is room', async () => {
         const topic = await harness.createTopic(1)
         const narrow = await harness.createLog({ maxQueuedRecords: 10 })
         const full = narrow.publish(Array.from({ length: 10 }, (_, i) => recordOf(topic, 'k', String(i))))
@@ -140,8 +143,9 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
         const topic = await harness.createTopic(4)
         const group = randomUUID()
         const other = await harness.createLog()
-        const [one, two] = [await join(log, topic, { group, done: true }), await join(other, topic, { group, done: true })]
-        const publishAll = () => log.publish([0, 1, 2, 3].map((partition) => ({ ...recordOf(topic, 'k', `${partition}`), partition })))
+        const one = await join(log, topic, { group, done: true })
+        const two = await join(other, topic, { group, done: true })
+        const publishAll = () => log.publish([0, 1, 2, 3].map((index) => onPartition(index, topic, String(index))))
         await until(async () => {
           await publishAll()
           return one.records.length > 0 && two.records.length > 0
@@ -162,8 +166,9 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
         const topic = await harness.createTopic(2)
         const group = randomUUID()
         const other = await harness.createLog()
-        const [one, two] = [await join(log, topic, { group, done: true }), await join(other, topic, { group, done: true })]
-        const publishBoth = (value: string) => log.publish([0, 1].map((partition) => ({ ...recordOf(topic, 'k', value), partition })))
+        const one = await join(log, topic, { group, done: true })
+        const two = await join(other, topic, { group, done: true })
+        const publishBoth = (value: string) => log.publish([0, 1].map((index) => onPartition(index, topic, value)))
         await until(async () => {
           await publishBoth('before')
           return one.records.length > 0 && two.records.length > 0
@@ -239,8 +244,8 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
         await log.publish([{ ...recordOf(topic, 'k', 'old'), partition: 1 }])
         for (let round = 0; round < 3; round++) {
           const seen: string[] = []
-          const following = await log.follow({ topic, partition: 1, from: 'end', onRecords: (records) => void seen.push(...records.map(text)) })
-          await log.publish([{ ...recordOf(topic, 'k', `new${round}`), partition: 1 }, { ...recordOf(topic, 'k', 'other'), partition: 0 }])
+          const following = await log.follow({ topic, partition: 1, from: 'end', onRecords: into(seen) })
+          await log.publish([onPartition(1, topic, `new${round}`), onPartition(0, topic, 'other')])
           await until(() => seen.length > 0)
           expect(seen).toEqual([`new${round}`])
           await following.stop()
@@ -252,8 +257,8 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
         await log.publish(['0', '1', '2'].map((value) => recordOf(topic, 'k', value)))
         const [fromStart, fromOne]: [string[], string[]] = [[], []]
         const following = [
-          await log.follow({ topic, partition: 0, from: 'beginning', onRecords: (records) => void fromStart.push(...records.map(text)) }),
-          await log.follow({ topic, partition: 0, from: 1n, onRecords: (records) => void fromOne.push(...records.map(text)) }),
+          await log.follow({ topic, partition: 0, from: 'beginning', onRecords: into(fromStart) }),
+          await log.follow({ topic, partition: 0, from: 1n, onRecords: into(fromOne) }),
         ]
         await log.publish([recordOf(topic, 'k', '3')])
         await until(() => fromStart.length === 4 && fromOne.length === 3)
@@ -265,7 +270,7 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
       it('is not disturbed by other followers and groups that come and go', async () => {
         const topic = await harness.createTopic(1)
         const seen: string[] = []
-        const following = await log.follow({ topic, partition: 0, from: 'end', onRecords: (records) => void seen.push(...records.map(text)) })
+        const following = await log.follow({ topic, partition: 0, from: 'end', onRecords: into(seen) })
         for (let i = 0; i < 3; i++) {
           const others: Subscription[] = [
             await log.follow({ topic, partition: 0, from: 'end', onRecords: () => {} }),
@@ -299,7 +304,7 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
       it('ends with `stop`: nothing is delivered after it', async () => {
         const topic = await harness.createTopic(1)
         const seen: string[] = []
-        const following = await log.follow({ topic, partition: 0, from: 'end', onRecords: (records) => void seen.push(...records.map(text)) })
+        const following = await log.follow({ topic, partition: 0, from: 'end', onRecords: into(seen) })
         await following.stop()
         await log.publish([recordOf(topic, 'k', '0')])
         await sleep(QUIET_MS)
@@ -308,7 +313,8 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
 
       it('is refused for a topic or a partition that does not exist', async () => {
         const topic = await harness.createTopic(1)
-        const follow = (name: string, partition: number) => log.follow({ topic: name, partition, from: 'end', onRecords: () => {} })
+        const follow = (name: string, partition: number) =>
+          log.follow({ topic: name, partition, from: 'end', onRecords: () => {} })
         await expect(follow('no.such.topic', 0)).rejects.toBeInstanceOf(LogError)
         await expect(follow(topic, 1)).rejects.toBeInstanceOf(LogError)
       })
@@ -390,7 +396,7 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
       const topic = await harness.createTopic(1)
       const closing = await harness.createLog()
       const seen: string[] = []
-      await closing.follow({ topic, partition: 0, from: 'end', onRecords: (records) => void seen.push(...records.map(text)) })
+      await closing.follow({ topic, partition: 0, from: 'end', onRecords: into(seen) })
       const member = await join(closing, topic)
       await closing.close()
       await log.publish([recordOf(topic, 'k', '0')])
@@ -418,20 +424,31 @@ interface JoinOptions {
   readonly before?: () => void | Promise<void>
 }
 
-async function join(log: Log, topic: string, { group = randomUUID(), done, doneUpTo, before }: JoinOptions = {}): Promise<Joined> {
+async function join(log: Log, topic: string, options: JoinOptions = {}): Promise<Joined> {
+  const { group = randomUUID(), done, doneUpTo, before } = options
   const joined = { records: [] as StoredRecord[], batches: [] as Batch[], entered: 0 }
   const subscription = await log.consume(group, [topic], async (batch) => {
     joined.entered++
     await before?.()
     joined.batches.push(batch)
     joined.records.push(...batch.records)
-    for (const { offset } of batch.records) if (done || (doneUpTo !== undefined && offset <= doneUpTo)) batch.done(offset)
+    for (const { offset } of batch.records) {
+      if (done || (doneUpTo !== undefined && offset <= doneUpTo)) batch.done(offset)
+    }
   })
   return Object.assign(joined, { values: () => joined.records.map(text), stop: () => subscription.stop() })
 }
 
 function recordOf(topic: string, key: string, value: string): LogRecord {
   return { topic, key, value: Buffer.from(value), headers: {} }
+}
+
+function onPartition(partition: number, topic: string, value: string): LogRecord {
+  return { ...recordOf(topic, 'k', value), partition }
+}
+
+function into(values: string[]): (records: readonly StoredRecord[]) => void {
+  return (records) => void values.push(...records.map(text))
 }
 
 function text(record: StoredRecord | undefined): string {

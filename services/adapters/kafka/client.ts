@@ -25,6 +25,9 @@ export const RETRY = { initialRetryTime: 50, maxRetryTime: 1_000, factor: 0.2, m
 /** Fields of kafkajs log lines that may be passed on; none of them comes out of a record. */
 const SAFE_FIELDS = ['broker', 'groupId', 'topic', 'partition', 'retryCount', 'retryTime'] as const
 
+/** When each text was last logged, for all clients of a logger together: an outage makes many of them. */
+const LOGGED_AT = new WeakMap<KafkaLogger, Map<string, number>>()
+
 export function createClient(connection: KafkaConnection): Kafka {
   const { brokers, clientId, ssl, sasl, logger, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = connection
   quietKafkaTimer()
@@ -46,7 +49,8 @@ const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
 
 /** Errors and stacks are dropped; whatever a message quotes begins with a quote or a bracket and is cut off. */
 function safeLines(logger: KafkaLogger): (entry: LogEntry) => void {
-  const loggedAt = new Map<string, number>()
+  const loggedAt = LOGGED_AT.get(logger) ?? new Map<string, number>()
+  LOGGED_AT.set(logger, loggedAt)
   return ({ namespace, log }) => {
     const message = safeText(log.message)
     const now = Date.now()
@@ -67,7 +71,8 @@ function safeText(message: unknown): string {
 /** The name of what went wrong, safe to print: the protocol's own where there is one. */
 export function reasonOf(error: unknown): string {
   const { name, type, code } = rootOf(error) as { name?: unknown; type?: unknown; code?: unknown }
-  return [type, code, name].find((text) => typeof text === 'string' && /^[\w-]{1,60}$/.test(text)) as string | undefined ?? 'unknown'
+  const names = [type, code, name].filter((text) => typeof text === 'string')
+  return names.find((text) => /^[\w-]{1,60}$/.test(text)) ?? 'unknown'
 }
 
 /** kafkajs wraps what it gave up on. */

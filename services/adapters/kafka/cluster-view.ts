@@ -1,5 +1,5 @@
-// What the cluster knows about itself: whether it answers, partitions, offsets. Every question has an end; after a failed one
-// the connection is made anew, since kafkajs' admin client does not always recover.
+// What the cluster knows about itself: whether it answers, partitions, offsets. Every question has an end; after a
+// failed one the connection is made anew, since kafkajs' admin client does not always recover.
 
 import type { Admin } from 'kafkajs'
 import { LogError } from '../../ports/log.ts'

@@ -7,10 +7,13 @@ import type { Settings } from './options.ts'
 import { createPartitionReader } from './partition-reader.ts'
 
 /** @throws LogError when there is no such partition or it cannot be read in time. */
-export async function followPartition(settings: Settings, cluster: ClusterView, options: FollowOptions): Promise<Subscription> {
+export async function followPartition(
+  settings: Settings, cluster: ClusterView, options: FollowOptions,
+): Promise<Subscription> {
   const { topic, partition, onRecords } = options
   if (partition >= await cluster.partitions(topic)) throw unknownPartition(topic, partition)
-  const session = createPartitionReader({ settings, topic, partition, onRecords, from: await position(cluster, options) })
+  const from = await position(cluster, options)
+  const session = createPartitionReader({ settings, topic, partition, onRecords, from })
   await session.start()
   let stopped: Promise<void> | null = null
   return { failed: session.failed, stop: () => (stopped ??= session.stop()) }

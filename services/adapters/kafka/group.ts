@@ -1,5 +1,5 @@
-// A member of a consumer group: hands batches over, and records in the background what was said to be done. What it said under an
-// earlier assignment does not count any more.
+// A member of a consumer group: hands batches over, and records in the background what was said to be done. What it
+// said under an earlier assignment does not count any more.
 
 import type { Consumer, EachBatchPayload } from 'kafkajs'
 import type { Batch, Subscription } from '../../ports/log.ts'
@@ -10,12 +10,15 @@ import { toStored } from './records.ts'
 import { ConsumerSession } from './session.ts'
 
 const MAX_BYTES_PER_PARTITION = 256 * 1024
-/** Between two recordings of what is done. Awaiting each would cost a sixth of the throughput; redelivery is harmless. */
+/**
+ * Between two recordings of what is done. Awaiting each would cost a sixth of the throughput; redelivery is harmless.
+ */
 const COMMIT_MS = 1_000
 
 /** @throws LogError when a topic is not known or the group is not joined in time. */
 export async function joinGroup(
-  settings: Settings, cluster: ClusterView, group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>,
+  settings: Settings, cluster: ClusterView, group: string, topics: readonly string[],
+  eachBatch: (batch: Batch) => Promise<void>,
 ): Promise<Subscription> {
   const counts = await Promise.all(topics.map((topic) => cluster.partitions(topic)))
   const member = new Member(settings, group, eachBatch)
@@ -49,8 +52,9 @@ class Member {
 
   async join(topics: readonly string[], partitions: number): Promise<Subscription> {
     const session = new ConsumerSession({
-      settings: this.#settings, groupId: () => this.#group, topics, maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
-      concurrency: Math.max(partitions, 1), onBatch: (payload) => this.#handOver(payload),
+      settings: this.#settings, name: this.#group, groupId: () => this.#group, topics,
+      maxBytesPerPartition: MAX_BYTES_PER_PARTITION, concurrency: Math.max(partitions, 1),
+      onBatch: (payload) => this.#handOver(payload),
       onJoined: (consumer) => this.#assigned(consumer),
       // Still a member: what is done goes out before the request to join again, on the same connection.
       onRebalancing: (consumer) => void this.#commit(consumer),
@@ -101,7 +105,9 @@ class Member {
     this.#assignment++
   }
 
-  /** One at a time, since they may overtake each other otherwise. Never rejects: the next one says the same and more. */
+  /**
+   * One at a time, since they may overtake each other otherwise. Never rejects: the next one says the same and more.
+   */
   #commit(consumer: Consumer): Promise<void> {
     if (this.#committing) return this.#committing
     if (this.#uncommitted.size === 0) return Promise.resolve()
@@ -114,9 +120,11 @@ class Member {
   async #commitNow(consumer: Consumer, assignment: number, progresses: readonly Progress[]): Promise<void> {
     this.#uncommitted.clear()
     try {
-      await consumer.commitOffsets(progresses.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) })))
+      const offsets = progresses.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) }))
+      await consumer.commitOffsets(offsets)
     } catch (error) {
-      this.#settings.logger.warn({ group: this.#group, reason: reasonOf(error) }, 'what is done could not be recorded yet')
+      const fields = { group: this.#group, reason: reasonOf(error) }
+      this.#settings.logger.warn(fields, 'what is done could not be recorded yet')
       if (assignment === this.#assignment) for (const progress of progresses) this.#uncommitted.add(progress)
     }
   }

@@ -1,5 +1,5 @@
-// One topic's way to the broker, by group commit: what comes while a request is under way goes with the next one. One request
-// at a time, so that records of one key keep their order. Counts nothing: the publisher bounds what is queued.
+// One topic's way to the broker, by group commit: what comes while a request is under way goes with the next one. One
+// request at a time, so that records of one key keep their order. Counts nothing: the publisher bounds what is queued.
 
 import { LogError, LogOverloadedError, type LogRecord } from '../../ports/log.ts'
 import { unknownPartition } from '../log-limits.ts'
@@ -7,7 +7,7 @@ import { partitionOf } from '../partitioning.ts'
 import { reasonOf } from './client.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Settings } from './options.ts'
-import { RefusedError, Sender, type Outgoing } from './sender.ts'
+import { RefusedError, Sender, UnreachableError, type Outgoing } from './sender.ts'
 
 /** Of one request. Above 1,000 records of a partition kafkajs' grouping costs more than the round trips it saves. */
 export const MAX_BATCH_RECORDS = 500
@@ -49,8 +49,8 @@ export class Lane {
     this.#queue.push(parcel)
     if (this.#running) return
     this.#running = true
-    // Not at once: what else is published in this turn of the event loop goes along.
-    setImmediate(() => void this.#run())
+    // Not at once: what is published right after goes along. A whole turn of the event loop would cost 0.2 ms of 0.4.
+    queueMicrotask(() => void this.#run())
   }
 
   /** Refuse what has waited too long to be of use. */
@@ -103,12 +103,13 @@ export class Lane {
     try {
       count = this.#cluster.knownPartitions(this.#topic) ?? await this.#cluster.partitions(this.#topic)
     } catch (error) {
-      for (const parcel of parcels) parcel.settle(error instanceof LogError ? error : new LogError('the topic was not found'))
+      const why = error instanceof LogError ? error : new LogError('the topic was not found')
+      for (const parcel of parcels) parcel.settle(why)
       return []
     }
     const placed: Placed[] = []
     for (const parcel of parcels) {
-      const stray = parcel.records.find(({ partition }) => partition !== undefined && !(partition >= 0 && partition < count))
+      const stray = parcel.records.find(({ partition = 0 }) => !(partition >= 0 && partition < count))
       if (stray) parcel.settle(unknownPartition(this.#topic, stray.partition ?? -1))
       else placed.push({ parcel, outgoing: parcel.records.map((record) => toOutgoing(record, count)) })
     }
@@ -127,6 +128,10 @@ export class Lane {
     } catch (error) {
       const reason = reasonOf(error)
       this.#settings.onMetric({ kind: 'publish-failed', topic: this.#topic, reason })
+      if (error instanceof UnreachableError) {
+        this.#refuse(placed.map(({ parcel }) => parcel), `no broker can be reached: ${reason}`)
+        return
+      }
       // The broker said no, for good, to something in the batch: they go again one by one, and only the guilty fails.
       if (placed.length === 1 || !(error instanceof RefusedError)) fail(placed, reason)
       else for (const entry of placed) await this.#send([entry])

@@ -1,6 +1,8 @@
 // The log on Kafka. Wires the parts together and closes them; each part has its own file.
 
-import { LogError, type Batch, type FollowOptions, type Log, type LogRecord, type StoredRecord, type Subscription } from '../../ports/log.ts'
+import {
+  LogError, type Batch, type FollowOptions, type Log, type LogRecord, type StoredRecord, type Subscription,
+} from '../../ports/log.ts'
 import { closedLog, unknownPartition } from '../log-limits.ts'
 import { ClusterView } from './cluster-view.ts'
 import { followPartition } from './follow.ts'
@@ -17,7 +19,9 @@ export async function createKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const settings = withDefaults(options)
   const { brokers, maxQueuedRecords, maxQueuedBytes, requestTimeoutMs } = settings
   if (brokers.length === 0) throw new RangeError('no broker is given')
-  if (!(maxQueuedRecords > 0 && maxQueuedBytes > 0 && requestTimeoutMs > 0)) throw new RangeError('bounds of the log must be above 0')
+  if (!(maxQueuedRecords > 0 && maxQueuedBytes > 0 && requestTimeoutMs > 0)) {
+    throw new RangeError('bounds of the log must be above 0')
+  }
   return new KafkaLog(settings)
 }
 
@@ -38,7 +42,9 @@ class KafkaLog implements Log {
     return this.#publisher.publish(records)
   }
 
-  async consume(group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>): Promise<Subscription> {
+  async consume(
+    group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>,
+  ): Promise<Subscription> {
     this.#mustBeOpen()
     return this.#keep(await joinGroup(this.#settings, this.#cluster, group, topics, eachBatch))
   }

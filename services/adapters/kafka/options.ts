@@ -18,7 +18,7 @@ export type KafkaMetric =
     readonly seconds: number; readonly queued: number
   }
   | { readonly kind: 'publish-failed'; readonly topic: string; readonly reason: string }
-  | { readonly kind: 'consumer-restarted'; readonly group: string; readonly reason: string }
+  | { readonly kind: 'consumer-restarted'; readonly subscription: string; readonly reason: string }
 
 export interface KafkaConnection {
   /** host:port of the brokers to begin with. */

@@ -1,5 +1,5 @@
-// Reads exactly one partition, without a group of others: kafkajs cannot, so each reader is the only member of a throw-away group
-// whose assigner takes that partition. After any cut it goes on behind the last record that was handled.
+// Reads exactly one partition, without a group of others: kafkajs cannot, so each reader is the only member of a throw-
+// away group whose assigner takes that partition. After any cut it goes on behind the last record that was handled.
 
 import { randomUUID } from 'node:crypto'
 import { AssignerProtocol, type PartitionAssigner } from 'kafkajs'
@@ -31,7 +31,8 @@ export function createPartitionReader(options: PartitionReaderOptions): Consumer
     onPosition?.(next)
   }
   return new ConsumerSession({
-    settings, topics: [topic], assigner: onlyPartition(topic, partition), maxBytesPerPartition: MAX_BYTES_PER_PARTITION, concurrency: 1,
+    settings, name: `reader of ${topic}`, topics: [topic], assigner: onlyPartition(topic, partition),
+    maxBytesPerPartition: MAX_BYTES_PER_PARTITION, concurrency: 1,
     groupId: () => `${settings.clientId}-reader-${randomUUID()}`,
     // Before the first fetch of each assignment: no record is fetched from a position that was not asked for.
     onJoined: (consumer) => consumer.seek({ topic, partition, offset: String(next) }),
@@ -47,7 +48,8 @@ export function createPartitionReader(options: PartitionReaderOptions): Consumer
 
 function onlyPartition(topic: string, partition: number): PartitionAssigner {
   const { MemberAssignment, MemberMetadata } = AssignerProtocol
-  const memberAssignment = MemberAssignment.encode({ version: 0, assignment: { [topic]: [partition] }, userData: NO_DATA })
+  const assignment = { [topic]: [partition] }
+  const memberAssignment = MemberAssignment.encode({ version: 0, assignment, userData: NO_DATA })
   return () => ({
     name: 'OnePartition', version: 0,
     assign: async ({ members }) => members.map(({ memberId }) => ({ memberId, memberAssignment })),

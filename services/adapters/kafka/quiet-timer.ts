@@ -1,5 +1,5 @@
-// Stops the timer that kafkajs 2.2.4 re-arms about a thousand times a second for every connection, with a negative delay
-// that Node 24 warns about. Changes nothing else, and nothing at all in any other version.
+// Stops the timer that kafkajs 2.2.4 re-arms about a thousand times a second for every connection, with a negative
+// delay that Node 24 warns about. Changes nothing else, and nothing at all in any other version.
 
 import { createRequire } from 'node:module'
 

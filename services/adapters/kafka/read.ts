@@ -1,12 +1,15 @@
-// Reads a stretch of one partition whose end is fixed when it begins. Holds one fetch at a time; ends also where the last offsets
-// of the stretch are no records (transaction markers, gaps).
+// Reads a stretch of one partition whose end is fixed when it begins. Holds one fetch at a time; ends also where the
+// last offsets of the stretch are no records (transaction markers, gaps).
 
 import { LogError, type StoredRecord } from '../../ports/log.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Settings } from './options.ts'
 import { createPartitionReader } from './partition-reader.ts'
 
-/** Without any progress, while the caller waits. An open transaction of a foreign producer can hold a reader back for ever. */
+/**
+ * Without any progress, while the caller waits. An open transaction of a foreign producer can hold a reader back for
+ * ever.
+ */
 const STALL_MS = 60_000
 
 export interface Stretch {
@@ -19,7 +22,9 @@ export interface Stretch {
 }
 
 /** @throws LogError when there is no such partition, or reading makes no progress. */
-export async function* readStretch(settings: Settings, cluster: ClusterView, stretch: Stretch): AsyncGenerator<StoredRecord> {
+export async function* readStretch(
+  settings: Settings, cluster: ClusterView, stretch: Stretch,
+): AsyncGenerator<StoredRecord> {
   const { topic, partition } = stretch
   const { low, high } = await cluster.range(topic, partition)
   const begin = max(stretch.from ?? low, low)
@@ -27,7 +32,8 @@ export async function* readStretch(settings: Settings, cluster: ClusterView, str
   if (begin >= end) return
   const handover = new Handover(end)
   const session = createPartitionReader({
-    settings, topic, partition, from: begin, onRecords: (records) => handover.offer(records), onPosition: (next) => handover.moved(next),
+    settings, topic, partition, from: begin,
+    onRecords: (records) => handover.offer(records), onPosition: (next) => handover.moved(next),
   })
   session.failed.catch((error: LogError) => handover.fail(error))
   try {

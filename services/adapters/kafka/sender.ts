@@ -1,5 +1,5 @@
-// Sends batches of one topic, again and again until they are acknowledged or their time is over. Owns its connection, and makes
-// a new one when the old one fails.
+// Sends batches of one topic, again and again until they are acknowledged or their time is over. Owns its connection,
+// and makes a new one when the old one fails.
 
 import type { Headers } from '../../ports/log.ts'
 import type { Producer } from 'kafkajs'
@@ -10,6 +10,10 @@ import { settled } from './waiting.ts'
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 1_000
 const DISCONNECT_TIMEOUT_MS = 2_000
+/**
+ * Without any connection in this time nothing was sent, surely, and callers are told so instead of being kept waiting.
+ */
+const UNREACHABLE_MS = 3_000
 /** Of the request's time, what the broker may wait for its replicas. */
 const REPLICAS_SHARE = 0.8
 
@@ -26,6 +30,11 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError'
 }
 
+/** No broker could be connected to: surely nothing was sent. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+}
+
 export class Sender {
   readonly #topic: string
   readonly #settings: Settings
@@ -37,21 +46,28 @@ export class Sender {
     this.#settings = settings
   }
 
-  /** @throws RefusedError or what kafkajs threw, when the time is over. */
+  /** @throws RefusedError, UnreachableError, or what kafkajs threw last, when the time is over. */
   async send(messages: readonly Outgoing[]): Promise<void> {
     const { requestTimeoutMs } = this.#settings
-    const deadline = performance.now() + requestTimeoutMs
+    const begin = performance.now()
+    let sent = false
     for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
       try {
         const producer = await this.#connected()
-        await producer.send({ topic: this.#topic, messages: messages as Outgoing[], acks: -1, timeout: requestTimeoutMs * REPLICAS_SHARE })
+        sent = true
+        const timeout = requestTimeoutMs * REPLICAS_SHARE
+        await producer.send({ topic: this.#topic, messages: messages as Outgoing[], acks: -1, timeout })
         return
       } catch (error) {
         const { type, retriable } = rootOf(error) as { type?: unknown; retriable?: unknown }
         const answered = typeof type === 'string'
-        if (answered && retriable === false) throw new RefusedError(reasonOf(error), { cause: error })
-        if (!answered) this.#drop()
-        if (this.#closed || performance.now() + delayMs >= deadline) throw error
+        if (sent && answered && retriable === false) throw new RefusedError(reasonOf(error), { cause: error })
+        if (!answered || !sent) this.#drop()
+        const waited = performance.now() + delayMs - begin
+        if (!sent && (this.#closed || waited >= Math.min(UNREACHABLE_MS, requestTimeoutMs))) {
+          throw new UnreachableError(reasonOf(error), { cause: error })
+        }
+        if (this.#closed || waited >= requestTimeoutMs) throw error
         await new Promise((resolve) => setTimeout(resolve, delayMs))
       }
     }

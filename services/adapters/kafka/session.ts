@@ -1,5 +1,5 @@
-// Keeps one kafkajs consumer running: makes it anew after a crash or a silence, however long the outage. Says who it reads for
-// to nobody: what is done with records and positions is its owner's.
+// Keeps one kafkajs consumer running: makes it anew after a crash or a silence, however long the outage. Says who it
+// reads for to nobody: what is done with records and positions is its owner's.
 
 import type { Consumer, EachBatchPayload, PartitionAssigner } from 'kafkajs'
 import { LogError } from '../../ports/log.ts'
@@ -15,12 +15,16 @@ const HEARTBEAT_MS = 500
 const REBALANCE_TIMEOUT_MS = 10_000
 /** Of one fetch, all partitions together. */
 const MAX_FETCH_BYTES = 8 * 1024 * 1024
-/** A consumer that gave no sign for this long, with no handler running, is made anew. A request may take ten seconds. */
+/**
+ * A consumer that gave no sign for this long, with no handler running, is made anew. A request may take ten seconds.
+ */
 const SILENCE_MS = 30_000
 const WATCH_MS = 1_000
 /** Between two attempts to get a consumer running. */
 const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 2_000
+/** Of attempts that fail one after the other, the first and then one in this many are logged. */
+const LOG_EVERY = 30
 /** To join for the first time; a group whose member died without leaving waits for its session to end. */
 const FIRST_JOIN_MS = 30_000
 /** For the running handlers, and for leaving. */
@@ -30,13 +34,16 @@ const LEAVE_TIMEOUT_MS = 5_000
 const REDELIVERY_MS = 100
 /** No later attempt can mend these. */
 const HOPELESS = new Set([
-  'TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'SASL_AUTHENTICATION_FAILED',
-  'UNSUPPORTED_SASL_MECHANISM', 'UNSUPPORTED_VERSION', 'INVALID_GROUP_ID', 'INCONSISTENT_GROUP_PROTOCOL', 'INVALID_SESSION_TIMEOUT',
+  'TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'UNSUPPORTED_VERSION', 'INVALID_GROUP_ID',
+  'INCONSISTENT_GROUP_PROTOCOL', 'INVALID_SESSION_TIMEOUT',
   'KafkaJSSASLAuthenticationError', 'KafkaJSServerDoesNotSupportApiKey',
 ])
 
 export interface SessionOptions {
   readonly settings: Settings
+  /** For log lines and metrics: few different ones. */
+  readonly name: string
   /** Asked for each new consumer. */
   readonly groupId: () => string
   readonly topics: readonly string[]
@@ -81,7 +88,8 @@ export class ConsumerSession {
     const { promise: joined, resolve } = Promise.withResolvers<void>()
     this.#ended = this.#keepRunning(resolve)
     try {
-      await within(FIRST_JOIN_MS, Promise.race([joined, this.failed]), () => new LogError('the group was not joined in time'))
+      const late = () => new LogError('the group was not joined in time')
+      await within(FIRST_JOIN_MS, Promise.race([joined, this.failed]), late)
     } catch (error) {
       await this.stop()
       throw error
@@ -100,25 +108,25 @@ export class ConsumerSession {
   }
 
   async #keepRunning(onFirstJoin: () => void): Promise<void> {
-    for (let delayMs = RESTART_MIN_MS; !this.stopping; delayMs = Math.min(delayMs * 2, RESTART_MAX_MS)) {
-      const groupId = this.#options.groupId()
-      const reason = await this.#runOnce(groupId, () => {
-        delayMs = RESTART_MIN_MS
+    const { settings: { logger, onMetric }, name } = this.#options
+    for (let attempts = 0; !this.stopping; attempts++) {
+      const reason = await this.#runOnce(() => {
+        attempts = 0
         onFirstJoin()
       })
       if (this.stopping) return
       if (HOPELESS.has(reason)) return this.#fail(new LogError(`the subscription ended: ${reason}`))
-      const { logger, onMetric } = this.#options.settings
-      logger.warn({ group: groupId, reason, delayMs }, 'kafka: the consumer is made anew')
-      onMetric({ kind: 'consumer-restarted', group: groupId, reason })
+      if (attempts % LOG_EVERY === 0) logger.warn({ subscription: name, reason }, 'kafka: the consumer is made anew')
+      onMetric({ kind: 'consumer-restarted', subscription: name, reason })
+      const delayMs = Math.min(RESTART_MIN_MS * 2 ** Math.min(attempts, 10), RESTART_MAX_MS)
       await new Promise((resolve) => setTimeout(resolve, delayMs))
     }
   }
 
   /** Resolves with the reason when the consumer is of no use any more, or was stopped. */
-  async #runOnce(groupId: string, onJoined: () => void): Promise<string> {
+  async #runOnce(onJoined: () => void): Promise<string> {
     const { promise: over, resolve: end } = Promise.withResolvers<string>()
-    const consumer = this.#create(groupId, end, onJoined)
+    const consumer = this.#create(end, onJoined)
     const stop = () => end('stopped')
     this.#stopping.signal.addEventListener('abort', stop)
     this.#lastSign = performance.now()
@@ -137,10 +145,11 @@ export class ConsumerSession {
     return reason
   }
 
-  #create(groupId: string, end: (reason: string) => void, onJoined: () => void): Consumer {
-    const { settings, assigner, maxBytesPerPartition, onRebalancing, onPassed } = this.#options
+  #create(end: (reason: string) => void, onJoined: () => void): Consumer {
+    const { settings, groupId, assigner, maxBytesPerPartition, onRebalancing, onPassed } = this.#options
     const consumer = createClient(settings).consumer({
-      groupId, maxBytesPerPartition, maxBytes: MAX_FETCH_BYTES, maxWaitTimeInMs: MAX_WAIT_MS, sessionTimeout: SESSION_TIMEOUT_MS,
+      groupId: groupId(), maxBytesPerPartition, maxBytes: MAX_FETCH_BYTES, maxWaitTimeInMs: MAX_WAIT_MS,
+      sessionTimeout: SESSION_TIMEOUT_MS,
       heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_TIMEOUT_MS, allowAutoTopicCreation: false,
       partitionAssigners: assigner && [assigner],
       // Restarting is done here: kafkajs gives up on errors that pass, and does not notice a silence.
@@ -189,7 +198,8 @@ export class ConsumerSession {
     } catch (error) {
       this.#unmoved.add(`${topic}/${partition}`)
       const reason = error instanceof Error ? error.name : 'unknown'
-      this.#options.settings.logger.error({ topic, partition, offset: batch.firstOffset(), reason }, 'a batch failed and comes again')
+      const fields = { topic, partition, offset: batch.firstOffset(), reason }
+      this.#options.settings.logger.error(fields, 'a batch failed and comes again')
       // Only this partition waits: kafkajs would retry a few times with all of them, and then crash.
       setTimeout(payload.pause(), REDELIVERY_MS)
     } finally {

@@ -18,7 +18,8 @@ export interface CreateTopicsOptions {
 
 /** Makes the topics that are missing; those that exist are left as they are. @throws LogError */
 export async function createTopics(
-  connection: KafkaConnection, specs: readonly TopicSpec[], { replicationFactor = 1, minInSyncReplicas }: CreateTopicsOptions = {},
+  connection: KafkaConnection, specs: readonly TopicSpec[],
+  { replicationFactor = 1, minInSyncReplicas }: CreateTopicsOptions = {},
 ): Promise<void> {
   const minInSync = minInSyncReplicas ?? Math.max(replicationFactor - 1, 1)
   await withAdmin(connection, async (admin) => {
@@ -40,7 +41,9 @@ export async function createTopics(
 }
 
 /** What is wrong with the topics as they are: one sentence each, none when all is well. @throws LogError */
-export async function checkTopics(connection: KafkaConnection, specs: readonly TopicSpec[]): Promise<readonly string[]> {
+export async function checkTopics(
+  connection: KafkaConnection, specs: readonly TopicSpec[],
+): Promise<readonly string[]> {
   return withAdmin(connection, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const present = specs.filter(({ name }) => existing.has(name))

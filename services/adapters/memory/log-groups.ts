@@ -1,5 +1,5 @@
-// Consumer groups in memory: partitions spread over members, dealt anew when one joins or leaves, each time from what is
-// recorded as done. Like the eager protocol on Kafka, every partition is dealt anew, also one that stays.
+// Consumer groups in memory: partitions spread over members, dealt anew when one joins or leaves, each time from what
+// is recorded as done. Like the eager protocol on Kafka, every partition is dealt anew, also one that stays.
 
 import type { Batch, StoredRecord } from '../../ports/log.ts'
 import { Reader, type Delivery } from './log-reader.ts'
@@ -54,7 +54,8 @@ export class Group {
   #deal(): void {
     const busy = new Map<Member, Map<Partition, Promise<void>>>()
     for (const [member, assignments] of this.#members) {
-      busy.set(member, new Map(assignments.map((assignment) => [assignment.reader.partition, this.#revoke(assignment)])))
+      const running = assignments.map((assignment) => [assignment.reader.partition, this.#revoke(assignment)] as const)
+      busy.set(member, new Map(running))
       this.#members.set(member, [])
     }
     const partitions = new Set([...this.#members.keys()].flatMap((member) => member.partitions))

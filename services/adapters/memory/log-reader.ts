@@ -1,5 +1,5 @@
-// Reads one partition in order and hands its records over, one batch at a time; a batch whose handler fails comes again.
-// Knows no groups: who reads what is decided elsewhere.
+// Reads one partition in order and hands its records over, one batch at a time; a batch whose handler fails comes
+// again. Knows no groups: who reads what is decided elsewhere.
 
 import type { StoredRecord } from '../../ports/log.ts'
 import type { Partition } from './log-partition.ts'

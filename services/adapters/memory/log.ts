@@ -1,9 +1,11 @@
-// The log in memory, with the promises of Kafka: partitions by key, offsets, groups, redelivery, bounded queue. It carries
-// the embedded mode and the simulation, whose hooks make it fail, stall and lose a process. It survives no process itself.
+// The log in memory, with the promises of Kafka: partitions by key, offsets, groups, redelivery, bounded queue. It
+// carries the embedded mode and the simulation, whose hooks make it fail, stall and lose a process. It survives no
+// process itself.
 
 import type { Clock } from '../../ports/clock.ts'
 import {
-  LogError, type Batch, type FollowOptions, type Headers, type Log, type LogRecord, type StoredRecord, type Subscription,
+  LogError, type Batch, type FollowOptions, type Headers, type Log, type LogRecord, type StoredRecord,
+  type Subscription,
 } from '../../ports/log.ts'
 import type { TopicSpec } from '../../runtime/topics.ts'
 import {
@@ -43,9 +45,15 @@ export interface ForeignRecord {
 export interface MemoryLog extends Log {
   /** The same log as another process sees it: its own queue, its own subscriptions, its own end. */
   client(options?: { readonly maxQueuedRecords?: number }): MemoryLog
-  /** This client's process dies: its subscriptions are gone, what it had queued is lost, and no call of it settles any more. */
+  /**
+   * This client's process dies: its subscriptions are gone, what it had queued is lost, and no call of it settles any
+   * more.
+   */
   crash(): void
-  /** Let the next `calls` publications of any client fail; 'after' lets them take effect first, as when an answer is lost. */
+  /**
+   * Let the next `calls` publications of any client fail; 'after' lets them take effect first, as when an answer is
+   * lost.
+   */
   failPublishes(calls: number, when?: 'before' | 'after'): void
   /** Take and deliver nothing, for any client, until `resume`. */
   pause(): void
@@ -84,7 +92,8 @@ class Broker {
     this.delivery = { schedule: schedule ?? ((task) => void setImmediate(task)), paused: false }
     const maxBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES
     for (const { name, partitions, retentionMs } of topics) {
-      this.#topics.set(name, Array.from({ length: partitions }, (_, i) => new Partition(name, i, { ms: retentionMs, maxBytes })))
+      const retention = { ms: retentionMs, maxBytes }
+      this.#topics.set(name, Array.from({ length: partitions }, (_, i) => new Partition(name, i, retention)))
     }
   }
 
@@ -96,7 +105,9 @@ class Broker {
     this.delivery.paused = paused
     if (paused) return
     this.#scheduleFlush()
-    for (const readers of this.#readers.values()) for (const reader of readers) this.delivery.schedule(() => reader.wake())
+    for (const readers of this.#readers.values()) {
+      for (const reader of readers) this.delivery.schedule(() => reader.wake())
+    }
   }
 
   group(name: string): Group {
@@ -139,7 +150,10 @@ class Broker {
   }
 
   publish(owner: Client, records: readonly LogRecord[]): Promise<void> {
-    const placed = records.map((record) => ({ partition: this.#place(record), record: { ...record, bytes: checkRecord(record) } }))
+    const placed = records.map((record) => {
+      const { key, value, headers } = record
+      return { partition: this.#place(record), record: { key, value, headers, bytes: checkRecord(record) } }
+    })
     const failing = this.#failing.calls > 0
     if (failing) this.#failing.calls--
     if (failing && this.#failing.when === 'before') throw new LogError('the log did not take the records')

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startKafka, type Kafka } from '../../../scripts/kafka.ts'
 import { createKafkaLog } from '../../../services/adapters/kafka/log.ts'
 import { createTopics } from '../../../services/adapters/kafka/topics.ts'
-import { LogError, type Log, type StoredRecord } from '../../../services/ports/log.ts'
+import { LogError, LogOverloadedError, type Log, type StoredRecord } from '../../../services/ports/log.ts'
 import { connectionOf, type LoggedLine } from './servers.ts'
 
 const REQUEST_TIMEOUT_MS = 3_000
@@ -47,7 +47,8 @@ describe('the log on Kafka when its broker fails', { timeout: 150_000 }, () => {
       consumed.add(batch.records)
       for (const { offset } of batch.records) batch.done(offset)
     })
-    const following = await log.follow({ topic, partition: 0, from: 'end', onRecords: (records) => followed.add(records) })
+    const onRecords = (records: readonly StoredRecord[]) => followed.add(records)
+    const following = await log.follow({ topic, partition: 0, from: 'end', onRecords })
     const load = startLoad(log, topic)
     await until(() => load.acknowledged.length > 50)
 
@@ -55,6 +56,9 @@ describe('the log on Kafka when its broker fails', { timeout: 150_000 }, () => {
     await expect(timed(log.ping())).resolves.toBeLessThan(PING_MS)
     await sleep(DOWN_MS)
     expect(load.failures).toBeGreaterThan(0)
+    // Nothing could be connected to: surely not published, and said soon.
+    const refused = log.publish([{ topic, key: 'k', value: Buffer.from('refused'), headers: {} }])
+    await expect(refused).rejects.toBeInstanceOf(LogOverloadedError)
     const before = load.acknowledged.length
     broker = await startKafka({ dataDir, port: broker.port })
 
@@ -76,7 +80,8 @@ describe('the log on Kafka when its broker fails', { timeout: 150_000 }, () => {
     await expect(publishing).resolves.toBeLessThan(REQUEST_TIMEOUT_MS + 1_500)
     await expect(queued).resolves.toBeLessThan(REQUEST_TIMEOUT_MS + 1_500)
     broker.resume()
-    await until(() => log.publish([{ topic, key: 'k', value: Buffer.from('after'), headers: {} }]).then(() => true, () => false))
+    const after = { topic, key: 'k', value: Buffer.from('after'), headers: {} }
+    await until(() => log.publish([after]).then(() => true, () => false))
     await until(() => log.ping().then(() => true, () => false))
   })
 

@@ -20,7 +20,9 @@ describeLogContract('the log in memory', async () => {
       taken.set(partitions, next + 1)
       return `topic-${partitions}-${next}`
     },
-    injectForeign: async (topic, partition) => log.inject(topic, partition, { headers: { odd: '\u{fffd}', twice: 'b' } }),
+    injectForeign: async (topic, partition) => {
+      log.inject(topic, partition, { headers: { odd: '\u{fffd}', twice: 'b' } })
+    },
     close: () => log.close(),
   }
 })

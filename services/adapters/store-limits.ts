@@ -10,8 +10,10 @@ export type Increment = Parameters<Store['count']>[0][number]
 export const MAX_PIPELINE = 500
 /** Reads, units or acknowledgements of one call: far above any batch. */
 export const MAX_OPERATIONS = 20_000
-/** Entries that one read names or one unit writes: a slot's tokens, accounts, guard and outcomes are a few dozen. */
+/** Entries that one unit writes: a slot's tokens, accounts, guard and outcomes are a few dozen. */
 export const MAX_ENTRIES = 256
+/** Entries that one read names, or versions of one acknowledgement: a round may hold thousands of transactions of one slot. */
+export const MAX_NAMES = 50_000
 /** Characters of a value and bytes of an event: a record of the log may hold 1 MiB. */
 export const MAX_VALUE_LENGTH = 1_048_576
 /** Characters of a slot's or an entry's name: a scope has 96, a token's hash 33. */
@@ -27,7 +29,7 @@ export function checkReads(reads: readonly SlotRead[]): void {
   checkCount(reads.length)
   for (const read of reads) {
     checkSlot(read.slot)
-    checkEntries(read.names.length)
+    checkNames(read.names.length)
     for (const name of read.names) checkName(name)
     if (read.claim === undefined) continue
     checkExpiry(read.claim.expiresAt)
@@ -58,7 +60,7 @@ export function checkAcks(acks: readonly Ack[]): void {
   checkCount(acks.length)
   for (const ack of acks) {
     checkSlot(ack.slot)
-    checkEntries(ack.versions.length)
+    checkNames(ack.versions.length)
     for (const version of ack.versions) checkVersion(version)
   }
 }
@@ -93,6 +95,10 @@ function checkCount(count: number): void {
 
 function checkEntries(count: number): void {
   if (count > MAX_ENTRIES) throw new RangeError(`at most ${MAX_ENTRIES} entries of a slot at once`)
+}
+
+function checkNames(count: number): void {
+  if (count > MAX_NAMES) throw new RangeError(`at most ${MAX_NAMES} entries of a slot in one read`)
 }
 
 function checkSlot(slot: string): void {

@@ -84,6 +84,24 @@ export function describeGroups(given: UnderTest): void {
       await second.stop()
     })
 
+    it('ignore `done` that was said under an earlier assignment, also of a partition that stayed', async () => {
+      const topic = await given.harness.createTopic(2)
+      const group = randomUUID()
+      const other = await given.harness.createLog()
+      await given.log.publish([onPartition(0, topic, '0'), onPartition(1, topic, '1')])
+      const one = await join(given.log, topic, { group })
+      await until(() => one.records.length === 2)
+      const stale = [...one.batches]
+      const two = await join(other, topic, { group })
+      await until(() => one.records.length === 3 && two.records.length === 1)
+      for (const batch of stale) batch.done(0n)
+      await Promise.all([one.stop(), two.stop()])
+      const third = await join(given.log, topic, { group })
+      await until(() => third.records.length === 2)
+      await third.stop()
+      await other.close()
+    })
+
     it('deliver a batch again whose handler threw, in order, and go on', async () => {
       const topic = await given.harness.createTopic(1)
       let failures = 2

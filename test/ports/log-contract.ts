@@ -67,7 +67,7 @@ export function describeLogContract(name: string, makeHarness: () => Promise<Log
 
       it('takes a call with more records than fit into one request, in order', async () => {
         const topic = await harness.createTopic(1)
-        const values = Array.from({ length: 1_300 }, (_, i) => `${i}:${'x'.repeat(500)}`)
+        const values = Array.from({ length: 1_300 }, (_, i) => `${i}:${'x'.repeat(1_000)}`)
         await log.publish(values.map((value) => recordOf(topic, 'k', value)))
         expect((await all(log.read(topic, 0))).map(text)).toEqual(values)
       })

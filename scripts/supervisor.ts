@@ -24,6 +24,8 @@ export interface SuperviseOptions {
   readonly report: (line: string) => void
   /** Called once, when the restarts are used up. */
   readonly onGiveUp: (name: string) => void
+  /** Before the first restart, ms; doubled for each further one. */
+  readonly backoffMs?: number
 }
 
 /** Resolves after the first start. Throws what the first start throws: what never worked is not tried again. */
@@ -68,7 +70,7 @@ async function restart(
   options: SuperviseOptions, restarts: number, signal: AbortSignal,
 ): Promise<ServerProcess | undefined> {
   try {
-    await sleep(Math.min(FIRST_BACKOFF_MS * 2 ** restarts, MAX_BACKOFF_MS), undefined, { signal })
+    await sleep(Math.min((options.backoffMs ?? FIRST_BACKOFF_MS) * 2 ** restarts, MAX_BACKOFF_MS), undefined, { signal })
     return await options.start()
   } catch (error) {
     if (!signal.aborted) options.report(`${options.name} did not come up: ${error instanceof Error ? error.message : String(error)}`)

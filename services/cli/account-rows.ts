@@ -31,7 +31,7 @@ const row = z.object({
   documentNumber: z.string(),
   state: z.preprocess(blank, z.enum(CARD_STATES).default('active')),
   expires: z.string().regex(/^20[0-9]{2}-(0[1-9]|1[0-2])$/),
-  restrictions: z.preprocess((value) => (value === undefined || value === '' ? [] : String(value).split('|')), z.array(z.enum(CARD_RESTRICTIONS))),
+  restrictions: z.string().default('').transform((text) => (text === '' ? [] : text.split('|'))).pipe(z.array(z.enum(CARD_RESTRICTIONS))),
   accountType: z.preprocess(blank, z.enum(ACCOUNT_TYPES).optional()),
   balance: z.preprocess(blank, z.string().regex(/^[0-9]{1,13}(\.[0-9]{1,2})?$/).optional()),
 }).superRefine((value, context) => {

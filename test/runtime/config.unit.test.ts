@@ -119,7 +119,7 @@ describe('the table of variables', () => {
     const names = new Set(Object.values(processes).flatMap((variables) => Object.keys(variables)))
     const rows = table.trim().split('\n').slice(2)
     expect(rows).toHaveLength(names.size)
-    expect(table).toContain('| `REDIS_URL`, or `REDIS_URL_FILE` | required | worker |')
+    expect(table).toContain('| `REDIS_URL`, or `REDIS_URL_FILE` | required | ingress, worker |')
     expect(table).toContain('| `LOG_LEVEL` | `info` (ingress, worker), `warn` (cli, embedded) | ingress, worker, cli,')
     expect(table).toContain('| `TOKEN_DIGITS` | `6` | worker, embedded |')
     for (const row of rows) expect(row.split('|')).toHaveLength(6)

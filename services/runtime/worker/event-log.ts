@@ -22,14 +22,19 @@ export class EventLog {
     this.#wire = wire
   }
 
-  /** Resolves when all of a slot's events are acknowledged. Records of a slot keep their order: they share its key. */
+  /**
+   * Resolves when all of a slot's events are acknowledged, each after those before it: one that is on the log while its
+   * predecessor failed counts as not published, so that it comes again behind it. Rejects with LogError.
+   */
   async publish(slot: string, events: readonly PendingEvent[]): Promise<void> {
+    const earlier = events.flatMap((event) => this.#underway.get(key(slot, event.version)) ?? [])
     const fresh = events.filter((event) => !this.#underway.has(key(slot, event.version)))
     if (fresh.length > 0) {
-      const sent = this.#send(slot, fresh)
+      const sent = this.#send(slot, fresh, earlier)
       for (const event of fresh) this.#underway.set(key(slot, event.version), sent)
+      earlier.push(sent)
     }
-    await Promise.all(events.map((event) => this.#underway.get(key(slot, event.version))))
+    await Promise.all(earlier)
   }
 
   /** An event outside the chains. */
@@ -37,15 +42,16 @@ export class EventLog {
     await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers }])
   }
 
-  async #send(slot: string, events: readonly PendingEvent[]): Promise<void> {
+  async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
     const versions = events.map((event) => event.version)
-    try {
-      await this.#log.publish(events.map(({ event: value, headers }) => ({
-        topic: TOPIC.events, key: slot, value, headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
-      })))
-    } catch (error) {
+    const acknowledged = this.#log.publish(events.map(({ event: value, headers }) => ({
+      topic: TOPIC.events, key: slot, value, headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
+    })))
+    const all = await Promise.allSettled([...earlier, acknowledged])
+    const failed = all.find((result) => result.status === 'rejected')
+    if (failed) {
       for (const version of versions) this.#underway.delete(key(slot, version))
-      throw error
+      throw failed.reason
     }
     this.#acknowledge(slot, versions)
   }

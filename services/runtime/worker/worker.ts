@@ -16,6 +16,9 @@ import { Rounds, type RoundsObserver } from './rounds.ts'
 
 const RETRY_MS = 500
 const DRAIN_POLL_MS = 10
+/** Of a record that is no request: with its place and reason it must still be a record of at most 1 MB. */
+const MAX_BURIED_BYTES = 900_000
+const MAX_BURIED_KEY = 1_024
 
 export interface WorkerObserver extends RoundsObserver {
   deadLetter(reason: string): void
@@ -117,7 +120,11 @@ class Intake {
   async #bury(record: StoredRecord, reason: string, finish: () => void): Promise<void> {
     const { wire, log, observer } = this.#deps
     const { topic, partition, offset, key, value } = record
-    const letter = wire.encodeDeadLetter({ topic, partition, offset, reason, key: key ?? undefined, value: value ?? undefined })
+    const whole = (value?.byteLength ?? 0) <= MAX_BURIED_BYTES
+    const letter = wire.encodeDeadLetter({
+      topic, partition, offset, key: key?.slice(0, MAX_BURIED_KEY), value: value?.subarray(0, MAX_BURIED_BYTES),
+      reason: whole ? reason : `${reason}; its first ${MAX_BURIED_BYTES} bytes are kept`,
+    })
     const published = await untilPublished(
       () => log.publish([{ topic: TOPIC.deadLetters, key: `${topic}-${partition}-${offset}`, ...letter }]), () => this.#stopped,
     )

@@ -47,7 +47,7 @@ describe('a request', () => {
   it('carries CloudEvents headers', () => {
     const { headers } = wire.encodeRequest({ body: each[0] as Command, replyPartition: 3, traceparent: TRACE })
     expect(headers).toMatchObject({
-      ce_specversion: '1.0', ce_type: 'financial.request', ce_source: '/payment-token-service', 'content-type': 'application/avro', traceparent: TRACE,
+      ce_specversion: '1.0', ce_type: 'financial.request', ce_source: '/payment-token-service', traceparent: TRACE,
     })
     expect(headers['ce_id']).toMatch(/^A1:TOKEN_GENERATION:g#i1\./)
   })

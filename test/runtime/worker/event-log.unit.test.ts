@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { LogError, type Log } from '../../../services/ports/log.ts'
+import type { Store } from '../../../services/ports/store.ts'
+import { EventLog } from '../../../services/runtime/worker/event-log.ts'
+import { wire } from './harness.ts'
+
+interface Sent {
+  readonly versions: readonly number[]
+  resolve(): void
+  reject(): void
+}
+
+function setUp() {
+  const sent: Sent[] = []
+  const acknowledged: number[] = []
+  const log = {
+    publish: (records) => new Promise<void>((resolve, reject) => {
+      sent.push({ versions: records.map(({ headers }) => Number(headers['version'])), resolve, reject: () => reject(new LogError('no answer')) })
+    }),
+  } as Pick<Log, 'publish'> as Log
+  const store = {
+    acknowledge: async (acks) => void acknowledged.push(...acks.flatMap(({ versions }) => versions)),
+  } as Pick<Store, 'acknowledge'> as Store
+  return { sent, acknowledged, events: new EventLog(log, store, wire) }
+}
+
+const event = (version: number) => ({ version, event: Buffer.from(String(version)), headers: { version: String(version) } })
+const soon = () => new Promise((resolve) => setTimeout(resolve, 10))
+
+describe('events on their way to the log', () => {
+  it('are sent once, however many transactions wait for them', async () => {
+    const { sent, acknowledged, events } = setUp()
+    const both = [events.publish('s', [event(1)]), events.publish('s', [event(1)])]
+    expect(sent).toHaveLength(1)
+    sent[0]?.resolve()
+    await Promise.all(both)
+    await soon()
+    expect(acknowledged).toEqual([1])
+  })
+
+  it('count as not published behind one that failed, so that they come again in order', async () => {
+    const { sent, acknowledged, events } = setUp()
+    const first = events.publish('s', [event(1)])
+    const second = events.publish('s', [event(1), event(2)])
+    expect(sent.map(({ versions }) => versions)).toEqual([[1], [2]])
+    sent[1]?.resolve()
+    sent[0]?.reject()
+    await expect(first).rejects.toThrow(LogError)
+    await expect(second).rejects.toThrow(LogError)
+    await soon()
+    expect(acknowledged).toEqual([])
+    const again = events.publish('s', [event(1), event(2)])
+    expect(sent[2]?.versions).toEqual([1, 2])
+    sent[2]?.resolve()
+    await again
+    await soon()
+    expect(acknowledged).toEqual([1, 2])
+  })
+
+  it('of other slots do not wait for each other', async () => {
+    const { sent, events } = setUp()
+    void events.publish('s', [event(1)]).catch(() => undefined)
+    const other = events.publish('t', [event(1)])
+    sent[1]?.resolve()
+    await expect(other).resolves.toBeUndefined()
+  })
+})

@@ -1,0 +1,160 @@
+// The tables that the documents show, made from the source: variables, response codes, topics, routes, metrics. Texts that
+// the source does not have (what a code or a route is for) stand here, in records that must be total.
+import { Registry } from 'prom-client'
+import { createAvroWire } from '../services/adapters/avro/wire.ts'
+import { createKeyRing } from '../services/adapters/keys/key-ring.ts'
+import { createMemoryLog } from '../services/adapters/memory/log.ts'
+import { RESPONSE_CODES, type ResponseCode } from '../services/core/transaction/codes.ts'
+import { createIngress } from '../services/ingress/app.ts'
+import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
+import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
+import { createIngressMetrics } from '../services/ingress/metrics.ts'
+import { CLI_VARIABLES } from '../services/runtime/config-cli.ts'
+import { EMBEDDED_VARIABLES } from '../services/runtime/config-embedded.ts'
+import { INGRESS_VARIABLES } from '../services/runtime/config-ingress.ts'
+import { configTable } from '../services/runtime/config-table.ts'
+import { WORKER_VARIABLES } from '../services/runtime/config-worker.ts'
+import { createLogMetrics, createStoreMetrics, createWorkerMetrics } from '../services/runtime/metrics.ts'
+import { TOPICS } from '../services/runtime/topics.ts'
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+
+/** A table by the name that its marker has. */
+export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
+  configuration: async () => configTable({
+    ingress: INGRESS_VARIABLES, worker: WORKER_VARIABLES, 'command lines': CLI_VARIABLES, embedded: EMBEDDED_VARIABLES,
+  }),
+  'response codes': async () => responseCodes(),
+  topics: async () => topics(),
+  routes: async () => routes(),
+  metrics: async () => metrics(),
+}
+
+/** When a code comes. Of the contract, section 1. */
+const MEANINGS: Readonly<Record<ResponseCode, string>> = {
+  '00': 'approved',
+  '03': 'the acquirer is unknown or not this app\'s; nothing is recorded',
+  '05': 'declined without a better code: the transaction was reversed before it arrived, or no free token was found',
+  '12': 'the transaction code is unknown (nothing is recorded), or the state forbids it',
+  '13': 'the amount does not suit the transaction: no multiple of the note, or an undoing of another amount',
+  '14': 'the card is not known, or the document is not its holder\'s',
+  '25': 'the original of a void was not found',
+  '39': 'the holder has no credit account',
+  '41': 'the card is lost',
+  '43': 'the card is stolen',
+  '51': 'not enough funds',
+  '52': 'the holder has no checking account',
+  '53': 'the holder has no savings account',
+  '54': 'the card\'s own date is past',
+  '55': 'the token is wrong, used, expired or bound to something else: one code for all of them',
+  '57': 'this card may not do this transaction',
+  '61': 'over the amount limit',
+  '62': 'the card is blocked or not active',
+  '65': 'too many live tokens of one subject, or too many wrong tokens of one terminal',
+  '68': 'taken up after its deadline: declined, nothing changed, no token spent',
+  '75': 'locked after too many wrong tokens, also for the right one',
+  '78': 'the holder has no such pocket',
+  '91': 'kept for an authorizer behind this one; not given by this version',
+  '94': 'the consecutive was used with other content; nothing changed',
+  '96': 'kept for a system malfunction; not given by this version, which answers HTTP 500 instead',
+}
+
+function responseCodes(): string {
+  const lines = RESPONSE_CODES.map((code) => `| \`${code}\` | ${MEANINGS[code]} | ${RESPONSE_MESSAGES[code]} |`)
+  return table('| code | when | `responseMessage` |', lines)
+}
+
+function topics(): string {
+  const lines = TOPICS.map(({ name, partitions, retentionMs, purpose }) =>
+    `| \`${name}\` | ${partitions} | ${duration(retentionMs)} | ${purpose} |`)
+  return table('| topic | partitions | kept for | what for |', lines)
+}
+
+function duration(ms: number): string {
+  if (ms < 0) return 'ever'
+  const [count, unit] = ms % DAY_MS === 0 ? [ms / DAY_MS, 'day'] : [ms / HOUR_MS, 'hour']
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
+const ROUTES: Readonly<Record<string, readonly [credentials: string, purpose: string]>> = {
+  'POST /financial': ['Basic', 'a transaction: generation, purchase, withdrawal, reversal, void'],
+  'GET /financial/:consecutive': [
+    'Basic', 'inquiry, with `?acquirerId=…&transactionCode=…`: the recorded outcome and its `state`, never a token',
+  ],
+  'GET /health/live': ['none', 'the process runs'],
+  'GET /health/ready': ['none', '200 when Kafka and Redis answer and replies are followed, else 503 with what is missing'],
+  'GET /metrics': ['none', 'Prometheus text'],
+}
+
+/** @throws Error when the app has a route that is not described here, or lacks one that is. */
+async function routes(): Promise<string> {
+  const served = await servedRoutes()
+  const told = Object.keys(ROUTES)
+  const odd = [...served.filter((route) => !told.includes(route)), ...told.filter((route) => !served.includes(route))]
+  if (odd.length > 0) throw new Error(`routes and their descriptions differ: ${odd.join(', ')}`)
+  const lines = Object.entries(ROUTES).map(([route, [credentials, purpose]]) => `| \`${route}\` | ${credentials} | ${purpose} |`)
+  return table('| route | credentials | what for |', lines)
+}
+
+/** What a real app on memory says of itself. */
+async function servedRoutes(): Promise<readonly string[]> {
+  const key = (id: string) => ({ id, key: Buffer.alloc(32).toString('base64') })
+  const silent = () => undefined
+  const app = createIngress({
+    log: createMemoryLog({ topics: TOPICS }), wire: createAvroWire(), clock: { now: () => 0 }, evertecApps: [],
+    keys: createKeyRing({ identity: key('i'), token: [key('t')], seal: [key('s')] }), limits: DEFAULT_LIMITS,
+    logger: { info: silent, warn: silent, error: silent }, registry: new Registry(),
+  })
+  await app.ready()
+  const tree = app.printRoutes({ commonPrefix: false })
+  await app.close()
+  return routesOfTree(tree)
+}
+
+/** Fastify draws routes as a tree, four columns a level, with the methods of each in brackets. */
+export function routesOfTree(tree: string): readonly string[] {
+  const parents: string[] = []
+  return tree.split('\n').flatMap((line) => {
+    const [, indent = '', part = '', methods = ''] = /^([│ ]*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? []
+    const level = indent.length / 4
+    parents[level] = (parents[level - 1] ?? '') + part
+    return methods === '' ? [] : methods.split(', ').map((method) => `${method} ${parents[level]}`)
+  })
+}
+
+/** Only what this service counts: those of the process and of Node come with prom-client. */
+function metrics(): string {
+  const edge = new Registry()
+  createIngressMetrics(edge)
+  createLogMetrics(edge)
+  const worker = new Registry()
+  createWorkerMetrics(worker)
+  createLogMetrics(worker)
+  createStoreMetrics(worker, { generation: 0 })
+  const served = new Map<string, { row: string; by: string[] }>()
+  for (const [process, registry] of [['ingress', edge], ['worker', worker]] as const) {
+    for (const metric of registry.getMetricsAsArray()) {
+      const { name, type, help, labelNames } = metric as unknown as Metric
+      const labels = labelNames.map((label) => `\`${label}\``).join(', ')
+      const entry = served.get(name) ?? { row: `| ${type} | ${labels || 'none'} | ${help} |`, by: [] }
+      entry.by.push(process)
+      served.set(name, entry)
+    }
+  }
+  const lines = [...served].map(([name, { row, by }]) => `| \`${name}\` | ${by.join(', ')} ${row}`)
+  return table('| metric | served by | type | labels | meaning |', lines)
+}
+
+/** What prom-client keeps of a metric, which its own types leave out. */
+interface Metric {
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+}
+
+function table(head: string, lines: readonly string[]): string {
+  const columns = head.split('|').length - 2
+  return `${[head, `|${'---|'.repeat(columns)}`, ...lines].join('\n')}\n`
+}

@@ -1,6 +1,6 @@
 // Groups of variables that several processes share, and what their values mean together.
 
-import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
+import { createKeyRing, KeyRingError, type KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { DEFAULT_RULES, type Rules } from '../core/subject/rules.ts'
 import { keyRingShape } from './config-keys.ts'
 import { ConfigError, optionalVariable, variable, type Environment, type Values } from './env.ts'
@@ -214,9 +214,18 @@ function refusePrinters(env: Environment): void {
   throw new ConfigError(printers.map((name) => `${name}: must not be set in production, since it prints what is sent`))
 }
 
-/** The ring of this process: the configured one, else that of the demo set. @throws ConfigError without either. */
+/**
+ * The ring of this process: the configured one, else that of the demo set. @throws ConfigError without either, or when
+ * no ring can be made of it.
+ */
 export function keysOf(keys: KeyRingConfig | undefined, demo: KeyRingConfig | undefined): KeyRingConfig {
   const ring = keys ?? demo
   if (ring === undefined) throw new ConfigError(['KEYS: is required'])
+  try {
+    createKeyRing(ring)
+  } catch (error) {
+    if (error instanceof KeyRingError) throw new ConfigError([`${keys ? 'KEYS' : 'APPS_FILE.keys'}: ${error.message}`])
+    throw error
+  }
   return ring
 }

@@ -47,6 +47,8 @@ describe('the configuration of a worker', () => {
   it('needs brokers, a Redis and keys, by name', () => {
     expect(() => readWorkerConfig({})).toThrow('KAFKA_BROKERS: is required\nREDIS_URL: is required')
     expect(() => readWorkerConfig({ ...worker, KEYS: '' })).toThrow('KEYS: is required')
+    const short = KEYS.replace(bytes, 'c2hvcnQ=')
+    expect(() => readWorkerConfig({ ...worker, KEYS: short })).toThrow('KEYS: identity: key i has fewer than 32 bytes')
   })
 
   it('takes the keys of the demo set when it has none of its own', () => {

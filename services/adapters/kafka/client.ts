@@ -3,9 +3,9 @@
 
 import { connect as connectTcp, isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { Kafka, logLevel, type ISocketFactory, type LogEntry } from 'kafkajs'
+import type { ISocketFactory, Kafka as KafkaClient, LogEntry } from 'kafkajs'
 import { DEFAULT_REQUEST_TIMEOUT_MS, type KafkaConnection, type KafkaLogger } from './options.ts'
-import { quietKafkaTimer } from './quiet-timer.ts'
+import { Kafka, logLevel } from './patched-kafkajs.ts'
 
 const CONNECT_TIMEOUT_MS = 1_000
 const AUTHENTICATION_TIMEOUT_MS = 5_000
@@ -28,9 +28,8 @@ const SAFE_FIELDS = ['broker', 'groupId', 'topic', 'partition', 'retryCount', 'r
 /** When each text was last logged, for all clients of a logger together: an outage makes many of them. */
 const LOGGED_AT = new WeakMap<KafkaLogger, Map<string, number>>()
 
-export function createClient(connection: KafkaConnection): Kafka {
+export function createClient(connection: KafkaConnection): KafkaClient {
   const { brokers, clientId, ssl, sasl, logger, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = connection
-  quietKafkaTimer()
   return new Kafka({
     brokers: [...brokers], clientId, ssl, sasl, requestTimeout: requestTimeoutMs, connectionTimeout: CONNECT_TIMEOUT_MS,
     authenticationTimeout: AUTHENTICATION_TIMEOUT_MS, retry: RETRY, socketFactory, logLevel: logLevel.WARN,

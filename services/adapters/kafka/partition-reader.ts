@@ -2,9 +2,10 @@
 // away group whose assigner takes that partition. After any cut it goes on behind the last record that was handled.
 
 import { randomUUID } from 'node:crypto'
-import { AssignerProtocol, type PartitionAssigner } from 'kafkajs'
+import type { PartitionAssigner } from 'kafkajs'
 import type { StoredRecord } from '../../ports/log.ts'
 import type { Settings } from './options.ts'
+import { AssignerProtocol } from './patched-kafkajs.ts'
 import { toStored } from './records.ts'
 import { ConsumerSession } from './session.ts'
 

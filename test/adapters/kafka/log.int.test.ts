@@ -1,9 +1,8 @@
 // The log on a real Kafka keeps what every log promises.
 
 import { randomUUID } from 'node:crypto'
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, logLevel } from '../../../services/adapters/kafka/patched-kafkajs.ts'
 import { createKafkaLog } from '../../../services/adapters/kafka/log.ts'
-import { quietKafkaTimer } from '../../../services/adapters/kafka/quiet-timer.ts'
 import { createTopics } from '../../../services/adapters/kafka/topics.ts'
 import { describeLogContract } from '../../ports/log-contract.ts'
 import { connectionOf, requireBrokers } from './servers.ts'
@@ -11,7 +10,6 @@ import { connectionOf, requireBrokers } from './servers.ts'
 describeLogContract('the log on Kafka', async () => {
   const brokers = requireBrokers()
   const connection = connectionOf(brokers)
-  quietKafkaTimer()
   const foreign = new Kafka({ brokers, clientId: 'foreign', logLevel: logLevel.NOTHING }).producer()
   await foreign.connect()
   return {

@@ -8,6 +8,8 @@ const MAGIC = 0xc301
 const HEADER_BYTES = 10
 /** A message above this size is refused before it is decoded: ours have a few kilobytes. */
 export const MAX_MESSAGE_BYTES = 65_536
+/** But for dead letters, which hold foreign records as they were: as much as a log takes. */
+export const MAX_LETTER_BYTES = 1_000_000
 const SCRATCH_BYTES = 8_192
 
 const SCHEMAS = new URL('../../../schemas/', import.meta.url)
@@ -56,9 +58,9 @@ export function messageType(name: string): MessageType {
  * The fingerprint in the header of a message.
  * @throws MalformedRecordError when the bytes are no single-object encoding.
  */
-export function fingerprintOf(bytes: Uint8Array | null): string {
+export function fingerprintOf(bytes: Uint8Array | null, maxBytes = MAX_MESSAGE_BYTES): string {
   if (!bytes) throw new MalformedRecordError('no value')
-  if (bytes.byteLength > MAX_MESSAGE_BYTES) throw new MalformedRecordError(`more than ${MAX_MESSAGE_BYTES} bytes`)
+  if (bytes.byteLength > maxBytes) throw new MalformedRecordError(`more than ${maxBytes} bytes`)
   if (bytes.byteLength < HEADER_BYTES || bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff)) {
     throw new MalformedRecordError('not in Avro single-object encoding')
   }

@@ -7,7 +7,7 @@ import type { Request } from '../../core/transaction/command.ts'
 import type { Headers } from '../../ports/log.ts'
 import { MalformedRecordError, type DeadLetter, type Encoded, type Wire } from '../../ports/wire.ts'
 import { requestOf } from './request-shape.ts'
-import { fingerprintOf, messageType, type MessageType } from './single-object.ts'
+import { fingerprintOf, MAX_LETTER_BYTES, messageType, type MessageType } from './single-object.ts'
 
 const SOURCE = '/payment-token-service'
 const CONTENT_TYPE = 'application/avro'
@@ -60,15 +60,15 @@ export function createAvroWire(): Wire {
       return { value: deadLetter.encode({ ...letter, offset: Number(letter.offset) }), headers: cloudEvent(id, 'record.dead-lettered') }
     },
     decodeDeadLetter(value) {
-      expect(value, deadLetter)
+      expect(value, deadLetter, MAX_LETTER_BYTES)
       const letter = deadLetter.decode(value as Uint8Array) as Omit<DeadLetter, 'offset'> & { offset: number }
       return { ...letter, offset: BigInt(letter.offset) }
     },
   }
 }
 
-function expect(value: Uint8Array | null, type: MessageType): void {
-  if (fingerprintOf(value) !== type.fingerprint) throw new MalformedRecordError(`not a message of ${type.name}`)
+function expect(value: Uint8Array | null, type: MessageType, maxBytes?: number): void {
+  if (fingerprintOf(value, maxBytes) !== type.fingerprint) throw new MalformedRecordError(`not a message of ${type.name}`)
 }
 
 function eventHeaders(event: AuthorizationEvent): Headers {

@@ -146,4 +146,9 @@ describe('a dead letter', () => {
     const letter = { topic: 't', partition: 1, offset: 5n, reason: 'no value', key: 'k', value: Buffer.from('garbage') }
     expect(wire.decodeDeadLetter(wire.encodeDeadLetter(letter).value)).toEqual(letter)
   })
+
+  it('can be read when what it holds is far larger than any message of ours', () => {
+    const letter = { topic: 't', partition: 1, offset: 5n, reason: 'more than 65536 bytes', value: Buffer.alloc(900_000, 7) }
+    expect(wire.decodeDeadLetter(wire.encodeDeadLetter(letter).value)).toEqual(letter)
+  })
 })

@@ -61,8 +61,7 @@ async function send(connected: Connected, rows: AsyncIterable<NumberedRow> | Ite
       told = performance.now()
       process.stderr.write(`${count} lines, ${Math.round(count / ((told - started) / 1_000))} a second\n`)
     },
-  })
-  await requester.close()
+  }).finally(() => requester.close())
   const refused = [...bad, ...report.refused].sort((a, b) => a.line - b.line)
   if (reportFile !== undefined) writeFileSync(reportFile, ['line,reason', ...refused.map(({ line, reason }) => `${line},"${reason}"`), ''].join('\n'))
   for (const { line, reason } of refused) process.stderr.write(`line ${line}: ${reason}\n`)

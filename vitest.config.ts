@@ -1,19 +1,20 @@
-// The test lanes: a file's suffix is its lane, a lane is a vitest project. Only `int` and `e2e` start real servers.
+// The test lanes: a file's suffix is its lane, a lane is a vitest project. Only `int` and `e2e` start real servers: `int`
+// one set for the run, `e2e` a set for each file, since it kills them.
 import { defineConfig, defineProject } from 'vitest/config'
 
 const SERVERS = './test/servers/global-setup.ts'
 
 interface Lane {
   readonly testTimeoutMs: number
-  readonly servers: boolean
+  readonly servers: 'none' | 'shared' | 'own'
 }
 
 const LANES: Readonly<Record<string, Lane>> = {
-  unit: { testTimeoutMs: 10_000, servers: false },
-  contract: { testTimeoutMs: 10_000, servers: false },
-  sim: { testTimeoutMs: 60_000, servers: false },
-  int: { testTimeoutMs: 60_000, servers: true },
-  e2e: { testTimeoutMs: 120_000, servers: true },
+  unit: { testTimeoutMs: 10_000, servers: 'none' },
+  contract: { testTimeoutMs: 10_000, servers: 'none' },
+  sim: { testTimeoutMs: 60_000, servers: 'none' },
+  int: { testTimeoutMs: 60_000, servers: 'shared' },
+  e2e: { testTimeoutMs: 120_000, servers: 'own' },
 }
 
 export default defineConfig({
@@ -25,7 +26,8 @@ export default defineConfig({
         testTimeout: lane.testTimeoutMs,
         hookTimeout: 120_000,
         // Files that stop and freeze servers measure waits; beside each other on two cores they would disturb them.
-        ...(lane.servers ? { globalSetup: [SERVERS], maxWorkers: 1 } : {}),
+        ...(lane.servers === 'none' ? {} : { maxWorkers: 1 }),
+        ...(lane.servers === 'shared' ? { globalSetup: [SERVERS] } : {}),
         sequence: { groupOrder: order },
       },
     })),

@@ -1,7 +1,12 @@
 // Kafka and Redis as containers, by Testcontainers. Must not be needed: plain processes stand in where Docker is missing.
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { GenericContainer, getContainerRuntimeClient, ImageName, Wait, type StartedTestContainer } from 'testcontainers'
 import { BROKER_SETTINGS } from '../../scripts/kafka.ts'
 import { freePort } from '../../scripts/ports.ts'
+import { createKafkaLog } from '../../services/adapters/kafka/log.ts'
+import { redisAnswers } from './redis-probe.ts'
+import type { FaultyServer, FaultyServers } from './faulty.ts'
 import type { Servers } from './servers.ts'
 
 const KAFKA_IMAGE = 'apache/kafka:4.1.1'
@@ -11,6 +16,9 @@ const PULL_TIMEOUT_MS = 120_000
 const START_TIMEOUT_MS = 120_000
 const KAFKA_PORT = 9092
 const REDIS_PORT = 6379
+const KAFKA_DATA = '/tmp/kafka-data'
+const REDIS_DATA = '/data'
+const PROBE_EVERY_MS = 100
 
 /** Whether Docker answers and has, or can pull, both images; otherwise the reason in words. */
 export async function containersCanRun(): Promise<true | string> {
@@ -63,6 +71,7 @@ async function startKafkaContainer(): Promise<{ container: StartedTestContainer;
       KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT',
       KAFKA_LISTENERS: `PLAINTEXT://0.0.0.0:${KAFKA_PORT},BROKER://0.0.0.0:9093,CONTROLLER://0.0.0.0:9094`,
       KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${host}:${port},BROKER://localhost:9093`,
+      KAFKA_LOG_DIRS: KAFKA_DATA,
       KAFKA_HEAP_OPTS: '-Xms512m -Xmx1g',
     })
     .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
@@ -73,7 +82,7 @@ async function startKafkaContainer(): Promise<{ container: StartedTestContainer;
 
 async function startRedisContainer(): Promise<StartedTestContainer> {
   return new GenericContainer(REDIS_IMAGE)
-    .withExposedPorts(REDIS_PORT)
+    .withExposedPorts({ container: REDIS_PORT, host: await freePort() })
     .withCommand(['redis-server', '--maxmemory-policy', 'noeviction', '--appendonly', 'yes', '--save', ''])
     .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
     .withStartupTimeout(START_TIMEOUT_MS)
@@ -83,4 +92,43 @@ async function startRedisContainer(): Promise<StartedTestContainer> {
 /** `num.io.threads` as the image wants it: `KAFKA_NUM_IO_THREADS`. */
 function variable(setting: string): string {
   return `KAFKA_${setting.replaceAll('.', '_').toUpperCase()}`
+}
+
+/** Containers that can be killed: their ports on the host stay the same, and so does their disk. */
+export async function startFaultyContainers(): Promise<FaultyServers> {
+  const [{ container: kafka, brokers }, redis] = await Promise.all([startKafkaContainer(), startRedisContainer()])
+  const redisUrl = `redis://${redis.getHost()}:${redis.getMappedPort(REDIS_PORT)}`
+  return {
+    kafkaBrokers: brokers, redisUrl,
+    kafka: faulty(kafka, KAFKA_DATA, async () => kafkaAnswers(brokers)),
+    redis: faulty(redis, REDIS_DATA, async () => redisAnswers(redisUrl)),
+    stop: async () => void await Promise.all([kafka.stop(), redis.stop()]),
+  }
+}
+
+function faulty(container: StartedTestContainer, dataDir: string, answers: () => Promise<boolean>): FaultyServer {
+  const engine = async () => (await getContainerRuntimeClient()).container.getById(container.getId())
+  return {
+    kill: async () => {
+      const killed = await engine()
+      await killed.kill()
+      await killed.wait()
+    },
+    start: async () => {
+      await (await engine()).start()
+      const deadline = performance.now() + START_TIMEOUT_MS
+      while (!await answers()) {
+        if (performance.now() > deadline) throw new Error('a container that was started again does not answer')
+        await sleep(PROBE_EVERY_MS)
+      }
+    },
+    // The archive is not compressed: its bytes are those of the files.
+    files: async () => [{ name: dataDir, bytes: await buffer(await container.copyArchiveFromContainer(dataDir)) }],
+  }
+}
+
+async function kafkaAnswers(brokers: string): Promise<boolean> {
+  const silent = { info: () => {}, warn: () => {}, error: () => {} }
+  const log = await createKafkaLog({ brokers: [brokers], clientId: 'probe', logger: silent })
+  return log.ping().then(() => true, () => false).finally(() => log.close())
 }

@@ -1,10 +1,11 @@
 // Many callers at once, each with one call open all the time: a generation, then the purchase that spends its token. A
 // call whose outcome a caller does not learn is repeated, elsewhere if there is an elsewhere, until it is decided.
-import { passesLuhn } from '../../services/core/card/mask.ts'
 import { expect } from 'vitest'
+import { passesLuhn } from '../../services/core/card/mask.ts'
+import { TOPIC } from '../../services/runtime/topics.ts'
 import { generation, purchase, type Answer, type Body } from './http.ts'
 import { holderSlot, Ledger, storedBalance } from './ledger.ts'
-import type { Stack } from './harness.ts'
+import { until, type Stack } from './harness.ts'
 
 /** What a caller saw of one try: an HTTP status, or 0 when the connection failed. */
 export type Status = number
@@ -157,6 +158,7 @@ function countBy(values: readonly (string | number)[]): Record<string, number> {
  * debit of the amount for each approved purchase and none for others, nothing of what was surely not accepted, balances.
  */
 export async function expectAgreement(stack: Stack, transactions: readonly Transaction[], holders: readonly Holder[]): Promise<void> {
+  await expectEveryRequestAnswered(stack)
   const ledger = await Ledger.of(stack)
   const wrong: unknown[] = []
   const spent = new Map<string, number>()
@@ -174,6 +176,22 @@ export async function expectAgreement(stack: Stack, transactions: readonly Trans
     const expected = initialMinor - (spent.get(slot) ?? 0)
     expect([slot, ledger.balance(slot), await storedBalance(stack, slot)]).toEqual([slot, expected, expected])
   }
+}
+
+/** How long a request may wait for its reply after all calls are over. */
+const ANSWERED_WITHIN_MS = 20_000
+
+/** No request is lost, not even one whose caller has given up: for each record on a request topic there is a reply record. */
+async function expectEveryRequestAnswered(stack: Stack): Promise<void> {
+  const ids = async (topics: readonly string[]) => countBy((await Promise.all(topics.map((topic) => stack.records(topic)))).flat().map(({ headers }) => headers['ce_id'] ?? ''))
+  const asked = await ids([TOPIC.tokenRequests, TOPIC.purchaseRequests])
+  let unanswered: readonly string[] = []
+  await until('every request has a reply', ANSWERED_WITHIN_MS, async () => {
+    const answered = await ids([TOPIC.replies])
+    unanswered = Object.entries(asked).filter(([id, times]) => times > (answered[id] ?? 0)).map(([id]) => id)
+    return unanswered.length === 0
+  }).catch(() => undefined)
+  expect(unanswered).toEqual([])
 }
 
 /** Repeats purchases, on every ingress: the recorded outcome is the body that was answered, byte for byte. */

@@ -24,30 +24,20 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(async () => stack?.stop())
 
-/** New calls, one after the other, from the moment a server dies: those that find out. Each has a subject of its own. */
-class Newcomers {
-  readonly calls: { readonly consecutive: string; readonly status: number }[] = []
-  #running = true
-  readonly #done: Promise<void>
+interface Newcomer {
+  readonly consecutive: string
+  readonly status: number
+}
 
-  constructor() {
-    this.#done = this.#run()
+/** New calls, one after the other, while `running`: those that find out. Each has a subject of its own. */
+async function newcomers(running: () => boolean): Promise<readonly Newcomer[]> {
+  const calls: Promise<Newcomer>[] = []
+  while (running()) {
+    const ask = generation({ acquirer: terminal(`N${calls.length}`) })
+    calls.push(stack.post(ask, { door: calls.length }).then(({ status }) => ({ consecutive: ask.consecutive, status })))
+    await new Promise((resolve) => setTimeout(resolve, 25))
   }
-
-  async stop(): Promise<void> {
-    this.#running = false
-    await this.#done
-  }
-
-  async #run(): Promise<void> {
-    const open: Promise<unknown>[] = []
-    for (let n = 0; this.#running; n++) {
-      const ask = generation({ acquirer: terminal(`N${n}`) })
-      open.push(stack.post(ask, { door: n }).then(({ status }) => this.calls.push({ consecutive: ask.consecutive, status })))
-      await new Promise((resolve) => setTimeout(resolve, 25))
-    }
-    await Promise.all(open)
-  }
+  return Promise.all(calls)
 }
 
 const pids = () => [...stack.services.values()].map(({ pid }) => pid)
@@ -55,7 +45,7 @@ const readiness = async () => Promise.all([...stack.services.values()].map(async
 
 interface Outage {
   readonly transactions: readonly Transaction[]
-  readonly newcomers: Newcomers['calls']
+  readonly newcomers: readonly Newcomer[]
 }
 
 async function outageOf(server: FaultyServer): Promise<Outage> {
@@ -63,7 +53,8 @@ async function outageOf(server: FaultyServer): Promise<Outage> {
   const load = new Load(stack, { callers: CALLERS, holders, dropRefused: true })
   await until('the load is under way', 30_000, () => load.decided > WARM)
   await server.kill()
-  const newcomers = new Newcomers()
+  let away = true
+  const others = newcomers(() => away)
   await until('nothing says that it is ready', NOTICED_WITHIN_MS, async () => (await readiness()).every((ready) => !ready))
   for (const door of stack.doors.keys()) {
     const refused = await stack.post(generation({ acquirer: terminal('REFUSED1') }), { door })
@@ -77,22 +68,22 @@ async function outageOf(server: FaultyServer): Promise<Outage> {
   const back = performance.now()
   await until('all are ready again', RECOVERED_WITHIN_MS, async () => (await readiness()).every(Boolean))
   console.log(`all ready ${Math.round(performance.now() - back)} ms after the server`)
-  await newcomers.stop()
+  away = false
   const seen = load.decided
   await until('the load goes on', RECOVERED_WITHIN_MS, () => load.decided > seen + WARM)
   const transactions = await load.stop()
   expect(pids()).toEqual(before)
   everything.push(...transactions)
   console.log(`statuses ${JSON.stringify(statusesOf(transactions))}, codes ${JSON.stringify(codesOf(transactions))}`)
-  return { transactions, newcomers: newcomers.calls }
+  return { transactions, newcomers: await others }
 }
 
-async function expectHonesty({ transactions, newcomers }: Outage): Promise<void> {
+async function expectHonesty({ transactions, newcomers: others }: Outage): Promise<void> {
   // No connection fails, and the only decline is that of a transaction which was taken up after its deadline.
   expect(Object.keys(statusesOf(transactions)).filter((status) => !['200', '500', '503'].includes(status))).toEqual([])
   expect(Object.keys(codesOf(transactions)).filter((code) => code !== '00' && code !== '68')).toEqual([])
-  expect(newcomers.filter(({ status }) => ![200, 500, 503].includes(status))).toEqual([])
-  const refused = [...transactions.filter(({ answer }) => answer === null).map(({ body }) => body), ...newcomers.filter(({ status }) => status === 503)]
+  expect(others.filter(({ status }) => ![200, 500, 503].includes(status))).toEqual([])
+  const refused = [...transactions.filter(({ answer }) => answer === null).map(({ body }) => body), ...others.filter(({ status }) => status === 503)]
     .map(({ consecutive }) => consecutive)
   expect(refused.length).toBeGreaterThan(50)
   // 503 says that nothing was accepted: nothing of it is on a request topic.

@@ -130,5 +130,7 @@ function faulty(container: StartedTestContainer, dataDir: string, answers: () =>
 async function kafkaAnswers(brokers: string): Promise<boolean> {
   const silent = { info: () => {}, warn: () => {}, error: () => {} }
   const log = await createKafkaLog({ brokers: [brokers], clientId: 'probe', logger: silent })
-  return log.ping().then(() => true, () => false).finally(() => log.close())
+  const answered = await log.ping().then(() => true, () => false)
+  await log.close()
+  return answered
 }

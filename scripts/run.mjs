@@ -6,6 +6,8 @@ import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** MB. Buffers of records and replies die young: with Node's 16 a worker spends a sixth of its time collecting them. */
+const YOUNG_GENERATION = '--max-semi-space-size=32'
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const NODE_MAJOR = 24
 const INSTALLED = join(ROOT, 'node_modules', '.package-lock.json')
@@ -60,7 +62,8 @@ function runs(node) {
 }
 
 function run(node, argv) {
-  const child = spawn(node, argv, { stdio: 'inherit' })
+  const options = `${process.env.NODE_OPTIONS ?? ''} ${YOUNG_GENERATION}`.trim()
+  const child = spawn(node, argv, { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: options } })
   for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
     process.on(name, () => {
       // Ctrl-C in a terminal reaches the child by itself; sent again it would be a second one.

@@ -68,9 +68,8 @@ interface Published {
 
 /** What the Kafka adapter tells of itself. */
 export type LogMetric =
-  | ({ readonly kind: 'batch'; readonly topic: string } & Published)
+  | ({ readonly kind: 'batch'; readonly topic: string; readonly queued: number } & Published)
   | { readonly kind: 'publish-failed'; readonly topic: string; readonly reason: string }
-  | { readonly kind: 'queued'; readonly records: number; readonly bytes: number }
   | { readonly kind: 'consumer-restarted'; readonly reason: string }
 
 /** Registers the metrics of the log, and gives what they are told by. @throws Error when the registry holds them. */
@@ -89,7 +88,6 @@ export function createLogMetrics(registry: Registry): (metric: LogMetric) => voi
     name: 'log_publish_failures_total', help: 'Publications that failed', labelNames: ['topic', 'reason'], registers,
   })
   const queued = new Gauge({ name: 'log_queued_records', help: 'Records that are not acknowledged yet', registers })
-  const queuedBytes = new Gauge({ name: 'log_queued_bytes', help: 'Bytes that are not acknowledged yet', registers })
   const restarts = new Counter({
     name: 'log_consumer_restarts_total', help: 'Consumers made anew', labelNames: ['reason'], registers,
   })
@@ -100,12 +98,8 @@ export function createLogMetrics(registry: Registry): (metric: LogMetric) => voi
         times.observe({ topic: metric.topic }, metric.seconds)
         records.inc({ topic: metric.topic }, metric.records)
         bytes.inc({ topic: metric.topic }, metric.bytes)
-        return
+        return queued.set(metric.queued)
       case 'publish-failed': return failures.inc({ topic: metric.topic, reason: failure(metric.reason) })
-      case 'queued':
-        queued.set(metric.records)
-        queuedBytes.set(metric.bytes)
-        return
       case 'consumer-restarted': return restarts.inc({ reason: restart(metric.reason) })
       default: metric satisfies never
     }

@@ -1,5 +1,5 @@
-// One topic's way to the broker, by group commit: what comes while a request is under way goes with the next one. One
-// request at a time, so that records of one key keep their order. Counts nothing: the publisher bounds what is queued.
+// The way to the broker, by group commit: what comes while a request is under way goes with the next one, whatever its topic.
+// One request at a time, so that records of one key keep their order. Counts nothing: the publisher bounds what is queued.
 
 import { LogError, LogOverloadedError, type LogRecord } from '../../ports/log.ts'
 import { unknownPartition } from '../log-limits.ts'
@@ -16,6 +16,7 @@ export const MAX_BATCH_BYTES = 256 * 1024
 
 /** Records that go in one request, and whoever waits for them. */
 export interface Parcel {
+  readonly topic: string
   readonly records: readonly LogRecord[]
   readonly bytes: number
   /** `performance.now()` after which it is refused if it is still queued, ms. */
@@ -26,7 +27,6 @@ export interface Parcel {
 type Placed = { readonly parcel: Parcel; readonly outgoing: readonly Outgoing[] }
 
 export class Lane {
-  readonly #topic: string
   readonly #cluster: ClusterView
   readonly #settings: Settings
   readonly #queued: () => number
@@ -36,13 +36,12 @@ export class Lane {
   #running = false
   #idle: (() => void)[] = []
 
-  /** `queued` tells how many records all lanes hold, for the metric. */
-  constructor(topic: string, cluster: ClusterView, settings: Settings, queued: () => number) {
+  /** `queued` tells how many records are not acknowledged, for the metric. */
+  constructor(cluster: ClusterView, settings: Settings, queued: () => number) {
     this.#queued = queued
-    this.#topic = topic
     this.#cluster = cluster
     this.#settings = settings
-    this.#sender = new Sender(topic, settings)
+    this.#sender = new Sender(settings)
   }
 
   add(parcel: Parcel): void {
@@ -99,35 +98,33 @@ export class Lane {
 
   /** kafkajs drops records of partitions it does not know without a word: they are refused here. */
   async #place(parcels: readonly Parcel[]): Promise<readonly Placed[]> {
-    let count: number
-    try {
-      count = this.#cluster.knownPartitions(this.#topic) ?? await this.#cluster.partitions(this.#topic)
-    } catch (error) {
-      const why = error instanceof LogError ? error : new LogError('the topic was not found')
-      for (const parcel of parcels) parcel.settle(why)
-      return []
-    }
     const placed: Placed[] = []
     for (const parcel of parcels) {
-      const stray = parcel.records.find(({ partition = 0 }) => !(partition >= 0 && partition < count))
-      if (stray) parcel.settle(unknownPartition(this.#topic, stray.partition ?? -1))
-      else placed.push({ parcel, outgoing: parcel.records.map((record) => toOutgoing(record, count)) })
+      try {
+        const { topic, records } = parcel
+        const count = this.#cluster.knownPartitions(topic) ?? await this.#cluster.partitions(topic)
+        const stray = records.find(({ partition = 0 }) => !(partition >= 0 && partition < count))
+        if (stray) throw unknownPartition(topic, stray.partition ?? -1)
+        placed.push({ parcel, outgoing: records.map((record) => toOutgoing(record, count)) })
+      } catch (error) {
+        parcel.settle(error instanceof LogError ? error : new LogError('the topic was not found'))
+      }
     }
     return placed
   }
 
   async #send(placed: readonly Placed[]): Promise<void> {
-    const [begin, bytes] = [performance.now(), placed.reduce((sum, { parcel }) => sum + parcel.bytes, 0)]
-    const outgoing = placed.flatMap((entry) => entry.outgoing)
+    const begin = performance.now()
     const late = setTimeout(() => fail(placed, 'no answer in time'), this.#settings.requestTimeoutMs)
     try {
-      await this.#sender.send(outgoing)
-      const [seconds, queued] = [(performance.now() - begin) / 1_000, this.#queued()]
-      this.#settings.onMetric({ kind: 'batch', topic: this.#topic, records: outgoing.length, bytes, seconds, queued })
+      await this.#sender.send(placed.flatMap((entry) => entry.outgoing))
+      this.#tell(placed, (performance.now() - begin) / 1_000)
       for (const { parcel } of placed) parcel.settle(null)
     } catch (error) {
       const reason = reasonOf(error)
-      this.#settings.onMetric({ kind: 'publish-failed', topic: this.#topic, reason })
+      for (const topic of new Set(placed.map(({ parcel }) => parcel.topic))) {
+        this.#settings.onMetric({ kind: 'publish-failed', topic, reason })
+      }
       if (error instanceof UnreachableError) {
         this.#refuse(placed.map(({ parcel }) => parcel), `no broker can be reached: ${reason}`)
         return
@@ -140,6 +137,16 @@ export class Lane {
     }
   }
 
+  /** One metric for each topic of a request. */
+  #tell(placed: readonly Placed[], seconds: number): void {
+    const sums = new Map<string, { records: number; bytes: number }>()
+    for (const { parcel: { topic, records, bytes } } of placed) {
+      const sum = sums.get(topic) ?? { records: 0, bytes: 0 }
+      sums.set(topic, { records: sum.records + records.length, bytes: sum.bytes + bytes })
+    }
+    for (const [topic, sum] of sums) this.#settings.onMetric({ kind: 'batch', topic, ...sum, seconds, queued: this.#queued() })
+  }
+
   #refuse(parcels: readonly Parcel[], why: string): void {
     for (const parcel of parcels) parcel.settle(new LogOverloadedError(why))
   }
@@ -149,8 +156,8 @@ function fail(placed: readonly Placed[], reason: string): void {
   for (const { parcel } of placed) parcel.settle(new LogError(`records may not have been published: ${reason}`))
 }
 
-function toOutgoing({ key, partition, value, headers }: LogRecord, count: number): Outgoing {
-  return { key, partition: partition ?? partitionOf(key, count), value: asBuffer(value), headers }
+function toOutgoing({ topic, key, partition, value, headers }: LogRecord, count: number): Outgoing {
+  return { topic, key, partition: partition ?? partitionOf(key, count), value: asBuffer(value), headers }
 }
 
 function asBuffer(value: Uint8Array): Buffer {

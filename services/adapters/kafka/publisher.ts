@@ -1,4 +1,4 @@
-// Takes records to publish, within bounds, and hands them to the lane of their topic. Each call has its own answer.
+// Takes records to publish, within bounds, and hands them to the lane. Each call has its own answer.
 
 import { LogError, type LogRecord } from '../../ports/log.ts'
 import { checkRecord, closedLog, fullQueue } from '../log-limits.ts'
@@ -17,22 +17,18 @@ interface Load {
 }
 
 export class Publisher {
-  readonly #cluster: ClusterView
   readonly #settings: Settings
-  /** A lane for each topic: a request for events does not wait for one for replies. Bounded by the topics there are. */
-  readonly #lanes = new Map<string, Lane>()
+  /** One for all topics: the events of one round of a worker go with the replies of an earlier one. */
+  readonly #lane: Lane
   readonly #expiry: NodeJS.Timeout
   #records = 0
   #bytes = 0
   #closed = false
 
   constructor(cluster: ClusterView, settings: Settings) {
-    this.#cluster = cluster
     this.#settings = settings
-    this.#expiry = setInterval(() => {
-      const now = performance.now()
-      for (const lane of this.#lanes.values()) lane.expire(now)
-    }, EXPIRY_CHECK_MS).unref()
+    this.#lane = new Lane(cluster, settings, () => this.#records)
+    this.#expiry = setInterval(() => this.#lane.expire(performance.now()), EXPIRY_CHECK_MS).unref()
   }
 
   async publish(records: readonly LogRecord[]): Promise<void> {
@@ -48,10 +44,9 @@ export class Publisher {
   /** Wait a bounded time for what is queued, then refuse the rest. */
   async close(): Promise<void> {
     this.#closed = true
-    const lanes = [...this.#lanes.values()]
-    await settled(FLUSH_TIMEOUT_MS, Promise.all(lanes.map((lane) => lane.flushed())))
+    await settled(FLUSH_TIMEOUT_MS, this.#lane.flushed())
     clearInterval(this.#expiry)
-    await Promise.all(lanes.map((lane) => lane.close()))
+    await this.#lane.close()
   }
 
   #send({ topic, records, bytes }: Load): Promise<void> {
@@ -59,7 +54,7 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       let open = true
       const parcel: Parcel = {
-        records, bytes, expiresAt: performance.now() + this.#settings.requestTimeoutMs,
+        topic, records, bytes, expiresAt: performance.now() + this.#settings.requestTimeoutMs,
         settle: (error: LogError | null) => {
           if (!open) return
           open = false
@@ -68,22 +63,13 @@ export class Publisher {
           else resolve()
         },
       }
-      this.#lane(topic).add(parcel)
+      this.#lane.add(parcel)
     })
   }
 
   #count(records: number, bytes: number): void {
     this.#records += records
     this.#bytes += bytes
-  }
-
-  #lane(topic: string): Lane {
-    let lane = this.#lanes.get(topic)
-    if (!lane) {
-      lane = new Lane(topic, this.#cluster, this.#settings, () => this.#records)
-      this.#lanes.set(topic, lane)
-    }
-    return lane
   }
 }
 

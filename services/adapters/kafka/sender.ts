@@ -1,4 +1,4 @@
-// Sends batches of one topic, again and again until they are acknowledged or their time is over. Owns its connection,
+// Sends batches, again and again until they are acknowledged or their time is over. Owns its connection,
 // and makes a new one when the old one fails.
 
 import type { Headers } from '../../ports/log.ts'
@@ -19,6 +19,7 @@ const REPLICAS_SHARE = 0.8
 
 /** A record with its partition decided. */
 export interface Outgoing {
+  readonly topic: string
   readonly key: string
   readonly partition: number
   readonly value: Buffer
@@ -36,19 +37,18 @@ export class UnreachableError extends Error {
 }
 
 export class Sender {
-  readonly #topic: string
   readonly #settings: Settings
   #producer: Promise<Producer> | null = null
   #closed = false
 
-  constructor(topic: string, settings: Settings) {
-    this.#topic = topic
+  constructor(settings: Settings) {
     this.#settings = settings
   }
 
   /** @throws RefusedError, UnreachableError, or what kafkajs threw last, when the time is over. */
   async send(messages: readonly Outgoing[]): Promise<void> {
     const { requestTimeoutMs } = this.#settings
+    const topicMessages = byTopic(messages)
     const begin = performance.now()
     let sent = false
     for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
@@ -56,7 +56,7 @@ export class Sender {
         const producer = await this.#connected()
         sent = true
         const timeout = requestTimeoutMs * REPLICAS_SHARE
-        await producer.send({ topic: this.#topic, messages: messages as Outgoing[], acks: -1, timeout })
+        await producer.sendBatch({ topicMessages, acks: -1, timeout })
         return
       } catch (error) {
         const { type, retriable } = rootOf(error) as { type?: unknown; retriable?: unknown }
@@ -97,4 +97,14 @@ export class Sender {
     this.#producer = null
     if (dropped) void settled(DISCONNECT_TIMEOUT_MS, dropped.then((producer) => producer.disconnect()))
   }
+}
+
+function byTopic(messages: readonly Outgoing[]): { topic: string; messages: Outgoing[] }[] {
+  const topics = new Map<string, Outgoing[]>()
+  for (const message of messages) {
+    const own = topics.get(message.topic)
+    if (own) own.push(message)
+    else topics.set(message.topic, [message])
+  }
+  return [...topics].map(([topic, own]) => ({ topic, messages: own }))
 }

@@ -116,8 +116,8 @@ describe('a worker', () => {
     const b = await prepared()
     const asked = []
     for (let n = 0; n < 100; n++) {
-      b.log.inject(TOPIC.purchaseRequests, n % 8, { value: Buffer.from(`garbage ${n}`) })
-      if (n % 10 === 0) b.log.inject(TOPIC.purchaseRequests, n % 8, { value: null, key: null })
+      b.log.inject(TOPIC.purchaseRequests, n % 4, { value: Buffer.from(`garbage ${n}`) })
+      if (n % 10 === 0) b.log.inject(TOPIC.purchaseRequests, n % 4, { value: null, key: null })
       asked.push(b.ask(commands.credit(`c${n}`, { document: HOLDER, amount: 1 })))
     }
     expect((await Promise.all(asked)).every((reply) => reply?.responseCode === '00')).toBe(true)

@@ -1,0 +1,97 @@
+// npm run bench: how fast the real stack answers over HTTP, beside the floor that kafkajs alone sets on the same broker in
+// the same run. Machines differ and are noisy, so what counts is the ratio.
+
+import { parseArgs } from 'node:util'
+import { benchCustomers } from './bench/customers.ts'
+import { createDriver, startEcho } from './bench/floor.ts'
+import { generateLoad, type LoadResult } from './bench/generator.ts'
+import { startSystem, type System } from './bench/system.ts'
+
+const USAGE = `usage: npm run bench -- [--in-flight 1,16,64,256] [--seconds 8] [--warm-up 8] [--customers 2000] [--json]
+  Starts Kafka, Redis, ingress, issuer and authorizer, and keeps so many calls in flight: generations, each followed by the
+  purchase that spends its token. Before each load it takes the floor: a bare kafkajs echo over two topics with as many
+  records in flight. Exit code 1 when an answer is not approved.
+`
+const CREDENTIALS = 'demo-acquirer:demo-acquirer-secret'
+const PERCENTILES = [50, 90, 99, 99.9] as const
+
+interface Row {
+  readonly inFlight: number
+  readonly floorPerSecond: number
+  readonly perSecond: number
+  readonly ratio: number
+  /** Milliseconds, by percentile, and the maximum. */
+  readonly latencyMs: Readonly<Record<string, number>>
+  /** CPU microseconds a transaction, by process. */
+  readonly cpuUs: Readonly<Record<string, number>>
+  readonly answers: Readonly<Record<string, number>>
+}
+
+const { values } = parseArgs({ options: {
+  'in-flight': { type: 'string', default: '1,16,64,256' }, seconds: { type: 'string', default: '8' }, 'warm-up': { type: 'string', default: '8' },
+  customers: { type: 'string', default: '2000' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+} })
+const steps = values['in-flight'].split(',').map(Number)
+const seconds = Number(values.seconds)
+const warmUp = Number(values['warm-up'])
+const count = Number(values.customers)
+if (values.help || ![...steps, seconds, warmUp, count].every((value) => Number.isFinite(value) && value > 0)) {
+  process.stdout.write(USAGE)
+  process.exit(values.help ? 0 : 2)
+}
+process.exit(await main())
+
+async function main(): Promise<number> {
+  const say = (line: string) => void process.stderr.write(`bench: ${line}\n`)
+  const customers = benchCustomers(count)
+  say(`starting Kafka, Redis and the services, importing ${customers.length} customers`)
+  const system = await startSystem(customers)
+  try {
+    const echo = await startEcho(system.floor)
+    const floor = await createDriver(system.floor)
+    const load = (inFlight: number, duration: number) => generateLoad({
+      urls: system.urls, customers, inFlight, seconds: duration, run: `b${Date.now()}`,
+      authorization: `Basic ${Buffer.from(CREDENTIALS).toString('base64')}`,
+    })
+    say(`warming up for ${warmUp} s`)
+    await floor(64, 2)
+    await load(256, warmUp)
+    const rows: Row[] = []
+    for (const inFlight of steps) {
+      say(`${inFlight} in flight`)
+      const before = await floor(inFlight, seconds / 2)
+      const row = await measured(system, inFlight, () => load(inFlight, seconds))
+      // The floor is taken on both sides of the load: a machine that slows down in between would flatter or blame us.
+      const floorPerSecond = (before + await floor(inFlight, seconds / 2)) / 2
+      rows.push({ ...row, floorPerSecond: Math.round(floorPerSecond), ratio: Math.round(row.perSecond / floorPerSecond * 1_000) / 1_000 })
+    }
+    echo.kill()
+    process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows))
+    return rows.every(({ answers }) => Object.keys(answers).every((answer) => answer === '200 00')) ? 0 : 1
+  } finally {
+    await system.stop()
+  }
+}
+
+async function measured(system: System, inFlight: number, load: () => Promise<LoadResult>): Promise<Omit<Row, 'floorPerSecond' | 'ratio'>> {
+  const before = system.cpuSeconds()
+  const { calls, seconds: elapsed, latency, answers } = await load()
+  const after = system.cpuSeconds()
+  const ms = (us: number) => Math.round(us / 10) / 100
+  return {
+    inFlight, perSecond: Math.round(calls / elapsed),
+    latencyMs: { ...Object.fromEntries(PERCENTILES.map((p) => [`p${p}`, ms(latency.getValueAtPercentile(p))])), max: ms(latency.maxValue) },
+    cpuUs: Object.fromEntries([...after].map(([name, total]) => [name, Math.round((total - (before.get(name) ?? 0)) / calls * 1_000_000)])),
+    answers,
+  }
+}
+
+function table(rows: readonly Row[]): string {
+  const columns = ['in flight', 'floor/s', 'calls/s', 'ratio', ...PERCENTILES.map((p) => `p${p} ms`), 'max ms', 'CPU µs a call', 'answers']
+  const lines = rows.map((row) => [
+    row.inFlight, row.floorPerSecond, row.perSecond, row.ratio.toFixed(3), ...PERCENTILES.map((p) => row.latencyMs[`p${p}`]), row.latencyMs['max'],
+    Object.entries(row.cpuUs).map(([name, us]) => `${name} ${us}`).join(', '),
+    Object.entries(row.answers).map(([answer, n]) => `${answer}: ${n}`).join(', '),
+  ].join(' | '))
+  return `| ${[columns.join(' | '), columns.map(() => '---').join(' | '), ...lines].join(' |\n| ')} |\n`
+}

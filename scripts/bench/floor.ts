@@ -1,0 +1,96 @@
+// The floor: what kafkajs alone does with two hops through the same broker. A driver keeps records in flight, an echo process
+// sends each back over a second topic; both send all that has gathered as soon as the request before has returned.
+// It is bare on purpose, and so the only script that names kafkajs.
+
+import { fork, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import kafkajs, { type Message } from 'kafkajs'
+
+const { Kafka, logLevel } = kafkajs
+
+export interface FloorOptions {
+  readonly brokers: readonly string[]
+  readonly requests: string
+  readonly replies: string
+}
+
+const VALUE_BYTES = 300
+const MAX_BATCH = 1_000
+
+function client(brokers: readonly string[]) {
+  return new Kafka({ clientId: 'floor', brokers: [...brokers], logLevel: logLevel.NOTHING })
+}
+
+/** Sends what has gathered as soon as nothing is in flight. */
+async function gatherer(brokers: readonly string[], topic: string): Promise<(messages: readonly Message[]) => void> {
+  const producer = client(brokers).producer()
+  await producer.connect()
+  const queue: Message[] = []
+  let sending = false
+  const pump = async () => {
+    sending = true
+    while (queue.length > 0) await producer.send({ topic, messages: queue.splice(0, MAX_BATCH) })
+    sending = false
+  }
+  return (messages) => {
+    queue.push(...messages)
+    if (!sending) void pump()
+  }
+}
+
+async function consume(brokers: readonly string[], topic: string, onMessages: (messages: readonly Message[]) => void): Promise<void> {
+  const consumer = client(brokers).consumer({ groupId: `floor-${topic}-${process.pid}`, maxWaitTimeInMs: 100 })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: false })
+  const joined = new Promise<void>((resolve) => void consumer.on(consumer.events.FETCH, () => resolve()))
+  await consumer.run({
+    autoCommit: false, partitionsConsumedConcurrently: 8,
+    eachBatch: async ({ batch }) => onMessages(batch.messages.map(({ key, value }) => ({ key, value }))),
+  })
+  await joined
+}
+
+/** Start the echo process; resolves when it listens. */
+export async function startEcho(options: FloorOptions): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  await new Promise<void>((resolve, reject) => {
+    child.once('message', () => resolve())
+    child.once('exit', (code) => reject(new Error(`the echo ended with ${code}`)))
+  })
+  return child
+}
+
+/** A driver that can be run for several numbers of records in flight. */
+export async function createDriver({ brokers, requests, replies }: FloorOptions): Promise<(inFlight: number, seconds: number) => Promise<number>> {
+  let onReply: (count: number) => void = () => undefined
+  await consume(brokers, replies, (messages) => onReply(messages.length))
+  const send = await gatherer(brokers, requests)
+  const value = randomBytes(VALUE_BYTES)
+  let n = 0
+  const records = (count: number): Message[] => Array.from({ length: count }, () => ({ key: String(n++), value }))
+  return async (inFlight, seconds) => {
+    let answered = 0
+    const until = performance.now() + seconds * 1_000
+    const started = performance.now()
+    await new Promise<void>((resolve) => {
+      let open = inFlight
+      onReply = (count) => {
+        answered += count
+        if (performance.now() < until) return send(records(count))
+        open -= count
+        if (open <= 0) resolve()
+      }
+      send(records(inFlight))
+    })
+    return answered / ((performance.now() - started) / 1_000)
+  }
+}
+
+async function echo({ brokers, requests, replies }: FloorOptions): Promise<void> {
+  const send = await gatherer(brokers, replies)
+  await consume(brokers, requests, send)
+  process.send?.('ready')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await echo(JSON.parse(process.argv[2] ?? '{}') as FloorOptions)

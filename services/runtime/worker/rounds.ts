@@ -48,6 +48,7 @@ export class Rounds {
   #running = false
   #stopped = false
   #retryTimers = new Set<NodeJS.Timeout>()
+  #onTaken: (() => void)[] = []
 
   constructor(deps: RoundsDeps) {
     this.#deps = deps
@@ -62,16 +63,26 @@ export class Rounds {
     setImmediate(() => void this.#run())
   }
 
+  /**
+   * Resolves when every job so far is in a round. Whoever reads for the next round waits for it: records gather in the log
+   * meanwhile, and come together.
+   */
+  async taken(): Promise<void> {
+    if (this.#ready.length > 0 && !this.#stopped) await new Promise<void>((resolve) => this.#onTaken.push(resolve))
+  }
+
   /** Begin no further round. Jobs that are not finished keep their offsets and are delivered again. */
   stop(): void {
     this.#stopped = true
     for (const timer of this.#retryTimers) clearTimeout(timer)
+    this.#tellTaken()
   }
 
   async #run(): Promise<void> {
     try {
       while (this.#ready.length > 0 && !this.#stopped) {
         const jobs = this.#ready.splice(0, this.#deps.maxRound)
+        if (this.#ready.length === 0) this.#tellTaken()
         const started = performance.now()
         await this.#round(jobs)
         this.#deps.observer.round(jobs.length, (performance.now() - started) / 1_000)
@@ -81,6 +92,10 @@ export class Rounds {
     } finally {
       this.#running = false
     }
+  }
+
+  #tellTaken(): void {
+    for (const resolve of this.#onTaken.splice(0)) resolve()
   }
 
   async #round(jobs: readonly Job[]): Promise<void> {

@@ -82,6 +82,7 @@ class Intake {
       if (this.#stopped) return
       this.#begin(record, this.#offsets.take(batch, record.offset))
     }
+    await this.#rounds.taken()
   }
 
   async stop(subscription: Subscription, timeoutMs: number): Promise<void> {

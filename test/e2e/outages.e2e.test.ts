@@ -48,7 +48,8 @@ interface Outage {
   readonly newcomers: readonly Newcomer[]
 }
 
-async function outageOf(server: FaultyServer): Promise<Outage> {
+/** `victims` are killed as well while the server is away, and started after it. */
+async function outageOf(server: FaultyServer, victims: readonly string[] = []): Promise<Outage> {
   const before = pids()
   const load = new Load(stack, { callers: CALLERS, holders, dropRefused: true })
   await until('the load is under way', 30_000, () => load.decided > WARM)
@@ -64,7 +65,9 @@ async function outageOf(server: FaultyServer): Promise<Outage> {
   }
   // Long enough for calls that were open to end without an answer.
   await new Promise((resolve) => setTimeout(resolve, REPLY_TIMEOUT_MS))
+  await Promise.all(victims.map(async (name) => stack.service(name).kill()))
   await server.start()
+  await Promise.all(victims.map(async (name) => stack.service(name).start()))
   const back = performance.now()
   await until('all are ready again', RECOVERED_WITHIN_MS, async () => (await readiness()).every(Boolean))
   console.log(`all ready ${Math.round(performance.now() - back)} ms after the server`)
@@ -72,7 +75,7 @@ async function outageOf(server: FaultyServer): Promise<Outage> {
   const seen = load.decided
   await until('the load goes on', RECOVERED_WITHIN_MS, () => load.decided > seen + WARM)
   const transactions = await load.stop()
-  expect(pids()).toEqual(before)
+  if (victims.length === 0) expect(pids()).toEqual(before)
   everything.push(...transactions)
   console.log(`statuses ${JSON.stringify(statusesOf(transactions))}, codes ${JSON.stringify(codesOf(transactions))}`)
   return { transactions, newcomers: await others }
@@ -101,5 +104,9 @@ describe('with load on two ingress processes', () => {
 
   it('Redis dies and comes back: 503 or 500, then service again without a restart', async () => {
     await expectHonesty(await outageOf(stack.servers.redis))
+  })
+
+  it('Redis dies, and then the workers that hold requests: those are taken up again', async () => {
+    await expectHonesty(await outageOf(stack.servers.redis, ['issuer-1', 'authorizer-1']))
   })
 })

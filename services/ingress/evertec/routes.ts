@@ -44,12 +44,13 @@ export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Pr
   return async (scope) => {
     scope.setErrorHandler(errorHandler(deps.logger, UNKNOWN_OUTCOME))
     authenticate(scope, authentication)
-    await limitRates(scope)
-    scope.addHook('preParsing', async () => {
-      if (!deps.ready()) throw new ProblemError(UNAVAILABLE)
-    })
+    if (deps.evertecApps.some((app) => app.ratePerSecond !== undefined)) await limitRates(scope)
+    scope.addHook('preParsing', (_request, _reply, _payload, done) => done(deps.ready() ? null : new ProblemError(UNAVAILABLE)))
     // Answers may hold a token.
-    scope.addHook('onSend', async (_request, reply) => void reply.header('cache-control', 'no-store'))
+    scope.addHook('onSend', (_request, reply, _payload, done) => {
+      void reply.header('cache-control', 'no-store')
+      done()
+    })
     acceptJsonBodies(scope)
     scope.post('/financial', (request, reply) => postFinancial(deps, request, reply))
     scope.get('/financial/:consecutive', (request, reply) => getFinancial(deps, request, reply))
@@ -58,11 +59,11 @@ export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Pr
 
 function authenticate(scope: FastifyInstance, authentication: BasicAuthentication<EvertecAppConfig>): void {
   scope.decorateRequest('evertecApp', null)
-  scope.addHook('onRequest', async (request, reply) => {
+  scope.addHook('onRequest', (request, reply, done) => {
     request.evertecApp = authentication(request.headers.authorization)
-    if (request.evertecApp !== null) return
+    if (request.evertecApp !== null) return done()
     void reply.header('www-authenticate', 'Basic realm="financial", charset="UTF-8"')
-    return sendProblem(reply, UNAUTHORIZED)
+    void sendProblem(reply, UNAUTHORIZED)
   })
 }
 

@@ -23,12 +23,13 @@ const MS_PER_SECOND = 1_000
 /** Logs and counts every response of the app. */
 export function recordResponses(app: FastifyInstance, logger: Logger, metrics: IngressMetrics): void {
   app.decorateReply('responseCode', '')
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { statusCode: status, elapsedTime, responseCode } = reply
     const route = routeName(request)
     metrics.response(route, status, responseCode, elapsedTime / MS_PER_SECOND)
     const decided = responseCode === '' ? {} : { responseCode }
     const ms = Math.round(elapsedTime * 100) / 100
     logger.info({ requestId: request.id, method: request.method, route, status, ms, ...decided }, 'response')
+    done()
   })
 }

@@ -15,11 +15,12 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /** Makes the routes of this scope read JSON bodies only. A body with nothing in it is undefined, whatever its type. */
 export function acceptJsonBodies(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser('error', 'ignore')
-  scope.addHook('preParsing', async (request) => {
-    if (declaredLength(request) > BODY_LIMIT_BYTES) throw new ProblemError(TOO_LARGE)
+  scope.addHook('preParsing', (request, _reply, _payload, done) => {
+    if (declaredLength(request) > BODY_LIMIT_BYTES) return done(new ProblemError(TOO_LARGE))
     const json = isJson(request.headers['content-type'])
-    if (request.method === 'GET' && hasBody(request) && !json) throw new ProblemError(NOT_JSON_TYPE)
+    if (request.method === 'GET' && hasBody(request) && !json) return done(new ProblemError(NOT_JSON_TYPE))
     if (request.headers['content-type'] !== undefined) request.headers['content-type'] = json ? JSON_TYPE : OTHER_TYPE
+    done()
   })
   scope.removeAllContentTypeParsers()
   const whole = { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES } as const

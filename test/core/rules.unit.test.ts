@@ -361,6 +361,16 @@ describe('an account command', () => {
   })
 })
 
+describe('a card registered again', () => {
+  it('keeps its state, so that an old file cannot bring a blocked card back', async () => {
+    await world.run(commands.stateChange('sb', { card: CARD, state: 'blocked' }))
+    expect(await code(commands.registration('rb', { card: CARD, document: HOLDER, state: 'active' }))).toBe('00')
+    expect(await code(commands.generation('gb1', { card: CARD }))).toBe('62')
+    await world.run(commands.stateChange('sc', { card: CARD, state: 'active' }))
+    expect(await code(commands.generation('gb2', { card: CARD }))).toBe('00')
+  })
+})
+
 describe('response codes', () => {
   it('are each reached by one of the tests above', () => {
     const expected = RESPONSE_CODES.filter((responseCode) => !NOT_OF_THE_CORE.includes(responseCode))

@@ -5,9 +5,13 @@ import type { AccountCommand, AccountCredit, AccountOpening, CardRegistration, C
 import { approve, decline, type Asked, type Decision } from '../transaction/decision.ts'
 import { MISSING_ACCOUNT } from './decline.ts'
 
-/** On the card's record. A card registered again gets its new holder and state. Code 00. */
+/**
+ * On the card's record. A card registered again gets its new holder, date and restrictions, but keeps its state: an old
+ * file that is imported once more must not bring a blocked card back. Code 00.
+ */
 export function decideCardRegistration(asked: Asked<CardRegistration>): Decision {
-  const { document, state, expiresAt, restrictions } = asked.command
+  const { document, expiresAt, restrictions } = asked.command
+  const state = asked.state.card?.state ?? asked.command.state
   return approve(asked, 'card-registered', [{ kind: 'card-registered', card: { holderHash: document.hash, state, expiresAt, restrictions } }])
 }
 

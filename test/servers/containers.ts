@@ -72,6 +72,8 @@ async function startKafkaContainer(): Promise<{ container: StartedTestContainer;
       KAFKA_LISTENERS: `PLAINTEXT://0.0.0.0:${KAFKA_PORT},BROKER://0.0.0.0:9093,CONTROLLER://0.0.0.0:9094`,
       KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${host}:${port},BROKER://localhost:9093`,
       KAFKA_LOG_DIRS: KAFKA_DATA,
+      // Each partition's indexes are allocated beforehand: by default twenty megabytes of nothing, which a test would read.
+      KAFKA_LOG_INDEX_SIZE_MAX_BYTES: '65536',
       KAFKA_HEAP_OPTS: '-Xms512m -Xmx1g',
     })
     .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))

@@ -42,11 +42,12 @@ const INDEXES = /\.(index|timeindex)$/
 /** @throws Error, saying what to install, when neither way can be had. */
 export async function startFaultyServers(): Promise<FaultyServers> {
   const choice = process.env[CHOICE]
-  if (choice === 'containers') return startFaultyContainers()
+  const containers = async () => choice === 'processes' ? `${CHOICE} asks for processes` : containersCanRun()
   try {
+    if (choice === 'containers') throw new Error(`${CHOICE} asks for containers`)
     return await startFaultyProcesses()
   } catch (error) {
-    const can = choice === 'processes' ? `${CHOICE} asks for processes` : await containersCanRun()
+    const can = await containers()
     if (can === true) return startFaultyContainers()
     const why = error instanceof Error ? error.message : String(error)
     throw new Error(`the tests need a Kafka and a Redis of their own. Install Java 17, Maven and redis-server, or start `

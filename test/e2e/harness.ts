@@ -93,8 +93,8 @@ export class Stack {
 
   /** Resolves when all services are ready and the demo set is loaded. */
   static async start({ instances = {}, env: more = {} }: StackOptions = {}): Promise<Stack> {
-    const folder = mkdtempSync(join(tmpdir(), 'stack-'))
     const servers = await startFaultyServers()
+    const folder = mkdtempSync(join(tmpdir(), 'stack-'))
     const brokers = servers.kafkaBrokers.split(',')
     const env = serviceEnv({ KAFKA_BROKERS: servers.kafkaBrokers, REDIS_URL: servers.redisUrl, APPS_FILE: DEMO_SET, ...more })
     await createTopics({ brokers, clientId: 'e2e-topics', logger: silent }, TOPICS, { replicationFactor: 1 })

@@ -49,28 +49,31 @@ export function stateOf(view: SlotView): SlotState {
 /** The state with further entries of the same version. */
 export function withEntries(state: SlotState, entries: ReadonlyMap<string, string>): SlotState {
   if (entries.size === 0) return state
-  const tokens = new Map(state.tokens)
-  const accounts = new Map(state.accounts)
-  const outcomes = new Map(state.outcomes)
-  const verdicts = new Map(state.verdicts)
-  let { guard, live, card, claim } = state
+  const next: Writable = { ...state }
   for (const [name, text] of entries) {
     const value: unknown = JSON.parse(text)
     const colon = name.indexOf(':')
     const rest = name.slice(colon + 1)
     switch (colon < 0 ? name : name.slice(0, colon)) {
-      case 'guard': guard = value as Guard; break
-      case 'live': live = value as LiveToken[]; break
-      case 'card': card = value as Card; break
-      case 'claim': claim = value as Claim; break
-      case 'token': tokens.set(rest, value as Token); break
-      case 'account': accounts.set(rest as AccountType, value as Account); break
-      case 'outcome': outcomes.set(rest, value as Outcome); break
-      case 'verdict': verdicts.set(rest, value as VerdictRecord); break
+      case 'guard': next.guard = value as Guard; break
+      case 'live': next.live = value as LiveToken[]; break
+      case 'card': next.card = value as Card; break
+      case 'claim': next.claim = value as Claim; break
+      case 'token': next.tokens = own(next.tokens, state.tokens).set(rest, value as Token); break
+      case 'account': next.accounts = own(next.accounts, state.accounts).set(rest as AccountType, value as Account); break
+      case 'outcome': next.outcomes = own(next.outcomes, state.outcomes).set(rest, value as Outcome); break
+      case 'verdict': next.verdicts = own(next.verdicts, state.verdicts).set(rest, value as VerdictRecord); break
       default: throw new Error(`unknown entry ${name}`)
     }
   }
-  return { ...state, guard, live, card, claim, tokens, accounts, outcomes, verdicts }
+  return next
+}
+
+type Writable = { -readonly [K in keyof SlotState]: SlotState[K] }
+
+/** A map that may be changed: copied the first time. */
+function own<K, V>(map: ReadonlyMap<K, V>, shared: ReadonlyMap<K, V>): Map<K, V> {
+  return map === shared ? new Map(map) : map as Map<K, V>
 }
 
 /** What has to be written so that the store shows `after` where it showed `before`. */

@@ -72,7 +72,11 @@ function withoutNulls(value: unknown): unknown {
   if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
   if (Array.isArray(value)) return value.map(withoutNulls)
   const plain: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(value)) if (field !== null) plain[name] = withoutNulls(field)
+  for (const name in value) {
+    const field = (value as Record<string, unknown>)[name]
+    if (field === null || typeof field === 'function') continue
+    plain[name] = typeof field === 'object' ? withoutNulls(field) : field
+  }
   return plain
 }
 

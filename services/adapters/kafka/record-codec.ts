@@ -40,11 +40,12 @@ const ABSENT = -1
 
 /** Record => Length Attributes TimestampDelta OffsetDelta Key Value [HeaderKey HeaderValue], all varint-sized. */
 export function writeRecord({ offsetDelta = 0, timestampDelta = 0, key, value, headers = {} }: RecordToWrite): WrittenRecord {
-  const parts = Object.entries(headers).flatMap(([name, given]) => (Array.isArray(given) ? given : [given]).map((text) => [name, text as string | Buffer] as const))
+  const texts = headerTexts(headers)
+  const lengths = texts.map(lengthOf)
   const [keyBytes, valueBytes] = [lengthOf(key), lengthOf(value)]
   let body = 1 + sizeOf(timestampDelta) + sizeOf(offsetDelta) + sizeOf(keyBytes) + Math.max(keyBytes, 0) + sizeOf(valueBytes) + Math.max(valueBytes, 0)
-    + sizeOf(parts.length)
-  for (const part of parts) for (const text of part) body += sizeOf(lengthOf(text)) + lengthOf(text)
+    + sizeOf(texts.length / 2)
+  for (const length of lengths) body += sizeOf(length) + length
   const writer = new Writer(body + MAX_VARINT_BYTES)
   writer.varint(body)
   writer.byte(0)
@@ -52,10 +53,21 @@ export function writeRecord({ offsetDelta = 0, timestampDelta = 0, key, value, h
   writer.varint(offsetDelta)
   writer.bytes(key, keyBytes)
   writer.bytes(value, valueBytes)
-  writer.varint(parts.length)
-  for (const part of parts) for (const text of part) writer.bytes(text, lengthOf(text))
+  writer.varint(texts.length / 2)
+  for (let i = 0; i < texts.length; i++) writer.bytes(texts[i], lengths[i] ?? 0)
   const buf = writer.written()
   return { buf, offset: buf.length, buffer: buf }
+}
+
+/** Names and values in turn; a header with several values stands as often. */
+function headerTexts(headers: NonNullable<RecordToWrite['headers']>): (string | Buffer)[] {
+  const texts: (string | Buffer)[] = []
+  for (const name of Object.keys(headers)) {
+    const given = headers[name] ?? ''
+    if (typeof given === 'string' || Buffer.isBuffer(given)) texts.push(name, given)
+    else for (const one of given) texts.push(name, one)
+  }
+  return texts
 }
 
 /** The fields that kafkajs' own decoder gives. Throws when the bytes end too soon. */

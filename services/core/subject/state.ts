@@ -25,9 +25,12 @@ export interface SlotState {
   readonly verdicts: ReadonlyMap<string, VerdictRecord>
 }
 
+/** Shared by all empty slots: nothing is ever added to it, since states are immutable. */
+const NONE: unknown = new Map()
+
 export function emptySlot(id: string): SlotState {
   return {
-    id, version: 0, head: '', guard: OPEN_GUARD, live: [], tokens: new Map(), accounts: new Map(), card: null, claim: null,
-    outcomes: new Map(), verdicts: new Map(),
+    id, version: 0, head: '', guard: OPEN_GUARD, live: [], card: null, claim: null, tokens: NONE as SlotState['tokens'],
+    accounts: NONE as SlotState['accounts'], outcomes: NONE as SlotState['outcomes'], verdicts: NONE as SlotState['verdicts'],
   }
 }

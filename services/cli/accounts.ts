@@ -52,21 +52,29 @@ async function finish(work: (connected: Connected) => Promise<number>): Promise<
 
 async function send(connected: Connected, rows: AsyncIterable<NumberedRow> | Iterable<NumberedRow>, bad: readonly Refused[], reportFile?: string) {
   const requester = await createRequester(connected.log, createAvroWire(), connected.replyTimeoutMs)
-  const started = performance.now()
-  let told = started
-  const report = await importAccounts(rows, {
-    ask: requester.ask, keys: createKeyRing(connected.keys), clock: { now: () => Date.now() },
-    onProgress: (_, count) => {
-      if (performance.now() - told < PROGRESS_MS) return
-      told = performance.now()
-      process.stderr.write(`${count} lines, ${Math.round(count / ((told - started) / 1_000))} a second\n`)
-    },
-  }).finally(() => requester.close())
+  let report: ImportReport
+  try {
+    const keys = createKeyRing(connected.keys)
+    report = await importAccounts(rows, { ask: requester.ask, keys, clock: { now: () => Date.now() }, onProgress: progress() })
+  } finally {
+    await requester.close()
+  }
   const refused = [...bad, ...report.refused].sort((a, b) => a.line - b.line)
   if (reportFile !== undefined) writeFileSync(reportFile, ['line,reason', ...refused.map(({ line, reason }) => `${line},"${reason}"`), ''].join('\n'))
   for (const { line, reason } of refused) process.stderr.write(`line ${line}: ${reason}\n`)
   process.stdout.write(`${report.registered} lines in: ${report.opened} accounts opened by this file, ${report.existing} were there before; ${refused.length} refused\n`)
   return refused.length > 0 ? EXIT_REFUSED : 0
+}
+
+/** Tells once a second how far it is. */
+function progress(): (report: ImportReport, count: number) => void {
+  const started = performance.now()
+  let told = started
+  return (_, count) => {
+    if (performance.now() - told < PROGRESS_MS) return
+    told = performance.now()
+    process.stderr.write(`${count} lines, ${Math.round(count / ((told - started) / 1_000))} a second\n`)
+  }
 }
 
 /** Rows one by one, so that a file may be of any size. Lines that are no row are noted. @throws CsvError */

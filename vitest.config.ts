@@ -19,17 +19,19 @@ const LANES: Readonly<Record<string, Lane>> = {
 
 export default defineConfig({
   test: {
-    projects: Object.entries(LANES).map(([name, lane], order) => defineProject({
-      test: {
-        name,
-        include: [`test/**/*.${name}.test.ts`],
-        testTimeout: lane.testTimeoutMs,
-        hookTimeout: 120_000,
-        // Files that stop and freeze servers measure waits; beside each other on two cores they would disturb them.
-        ...(lane.servers === 'none' ? {} : { maxWorkers: 1 }),
-        ...(lane.servers === 'shared' ? { globalSetup: [SERVERS] } : {}),
-        sequence: { groupOrder: order },
-      },
-    })),
+    projects: Object.entries(LANES).map(([name, lane], order) =>
+      defineProject({
+        test: {
+          name,
+          include: [`test/**/*.${name}.test.ts`],
+          testTimeout: lane.testTimeoutMs,
+          hookTimeout: 120_000,
+          // Files that stop and freeze servers measure waits; beside each other on two cores they would disturb them.
+          ...(lane.servers === 'none' ? {} : { maxWorkers: 1 }),
+          ...(lane.servers === 'shared' ? { globalSetup: [SERVERS] } : {}),
+          sequence: { groupOrder: order },
+        },
+      }),
+    ),
   },
 })

@@ -1,5 +1,5 @@
-// npm run bench: how fast the real stack answers over HTTP, beside the floor that kafkajs alone sets on the same broker in
-// the same run. Machines differ and are noisy, so what counts is the ratio.
+// npm run bench: how fast the real stack answers over HTTP, beside the floor that kafkajs alone sets on the same broker
+// in the same run. Machines differ and are noisy, so what counts is the ratio.
 
 import { parseArgs } from 'node:util'
 import { benchCustomers } from './bench/customers.ts'
@@ -27,10 +27,16 @@ interface Row {
   readonly answers: Readonly<Record<string, number>>
 }
 
-const { values } = parseArgs({ options: {
-  'in-flight': { type: 'string', default: '1,16,64,256' }, seconds: { type: 'string', default: '8' }, 'warm-up': { type: 'string', default: '8' },
-  customers: { type: 'string', default: '2000' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-} })
+const { values } = parseArgs({
+  options: {
+    'in-flight': { type: 'string', default: '1,16,64,256' },
+    seconds: { type: 'string', default: '8' },
+    'warm-up': { type: 'string', default: '8' },
+    customers: { type: 'string', default: '2000' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
 const steps = values['in-flight'].split(',').map(Number)
 const seconds = Number(values.seconds)
 const warmUp = Number(values['warm-up'])
@@ -49,10 +55,15 @@ async function main(): Promise<number> {
   try {
     const echo = await startEcho(system.floor)
     const floor = await createDriver(system.floor)
-    const load = (inFlight: number, duration: number) => generateLoad({
-      urls: system.urls, customers, inFlight, seconds: duration, run: `b${Date.now()}`,
-      authorization: `Basic ${Buffer.from(CREDENTIALS).toString('base64')}`,
-    })
+    const load = (inFlight: number, duration: number) =>
+      generateLoad({
+        urls: system.urls,
+        customers,
+        inFlight,
+        seconds: duration,
+        run: `b${Date.now()}`,
+        authorization: `Basic ${Buffer.from(CREDENTIALS).toString('base64')}`,
+      })
     say(`warming up for ${warmUp} s`)
     await floor(64, 2)
     await load(256, warmUp)
@@ -62,8 +73,12 @@ async function main(): Promise<number> {
       const before = await floor(inFlight, seconds / 2)
       const row = await measured(system, inFlight, () => load(inFlight, seconds))
       // The floor is taken on both sides of the load: a machine that slows down in between would flatter or blame us.
-      const floorPerSecond = (before + await floor(inFlight, seconds / 2)) / 2
-      rows.push({ ...row, floorPerSecond: Math.round(floorPerSecond), ratio: Math.round(row.perSecond / floorPerSecond * 1_000) / 1_000 })
+      const floorPerSecond = (before + (await floor(inFlight, seconds / 2))) / 2
+      rows.push({
+        ...row,
+        floorPerSecond: Math.round(floorPerSecond),
+        ratio: Math.round((row.perSecond / floorPerSecond) * 1_000) / 1_000,
+      })
     }
     echo.kill()
     process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows))
@@ -73,25 +88,55 @@ async function main(): Promise<number> {
   }
 }
 
-async function measured(system: System, inFlight: number, load: () => Promise<LoadResult>): Promise<Omit<Row, 'floorPerSecond' | 'ratio'>> {
+async function measured(
+  system: System,
+  inFlight: number,
+  load: () => Promise<LoadResult>,
+): Promise<Omit<Row, 'floorPerSecond' | 'ratio'>> {
   const before = system.cpuSeconds()
   const { calls, seconds: elapsed, latency, answers } = await load()
   const after = system.cpuSeconds()
   const ms = (us: number) => Math.round(us / 10) / 100
   return {
-    inFlight, perSecond: Math.round(calls / elapsed),
-    latencyMs: { ...Object.fromEntries(PERCENTILES.map((p) => [`p${p}`, ms(latency.getValueAtPercentile(p))])), max: ms(latency.maxValue) },
-    cpuUs: Object.fromEntries([...after].map(([name, total]) => [name, Math.round((total - (before.get(name) ?? 0)) / calls * 1_000_000)])),
+    inFlight,
+    perSecond: Math.round(calls / elapsed),
+    latencyMs: {
+      ...Object.fromEntries(PERCENTILES.map((p) => [`p${p}`, ms(latency.getValueAtPercentile(p))])),
+      max: ms(latency.maxValue),
+    },
+    cpuUs: Object.fromEntries(
+      [...after].map(([name, total]) => [name, Math.round(((total - (before.get(name) ?? 0)) / calls) * 1_000_000)]),
+    ),
     answers,
   }
 }
 
 function table(rows: readonly Row[]): string {
-  const columns = ['in flight', 'floor/s', 'calls/s', 'ratio', ...PERCENTILES.map((p) => `p${p} ms`), 'max ms', 'CPU µs a call', 'answers']
-  const lines = rows.map((row) => [
-    row.inFlight, row.floorPerSecond, row.perSecond, row.ratio.toFixed(3), ...PERCENTILES.map((p) => row.latencyMs[`p${p}`]), row.latencyMs['max'],
-    Object.entries(row.cpuUs).map(([name, us]) => `${name} ${us}`).join(', '),
-    Object.entries(row.answers).map(([answer, n]) => `${answer}: ${n}`).join(', '),
-  ].join(' | '))
+  const columns = [
+    'in flight',
+    'floor/s',
+    'calls/s',
+    'ratio',
+    ...PERCENTILES.map((p) => `p${p} ms`),
+    'max ms',
+    'CPU µs a call',
+    'answers',
+  ]
+  const lines = rows.map((row) =>
+    [
+      row.inFlight,
+      row.floorPerSecond,
+      row.perSecond,
+      row.ratio.toFixed(3),
+      ...PERCENTILES.map((p) => row.latencyMs[`p${p}`]),
+      row.latencyMs['max'],
+      Object.entries(row.cpuUs)
+        .map(([name, us]) => `${name} ${us}`)
+        .join(', '),
+      Object.entries(row.answers)
+        .map(([answer, n]) => `${answer}: ${n}`)
+        .join(', '),
+    ].join(' | '),
+  )
   return `| ${[columns.join(' | '), columns.map(() => '---').join(' | '), ...lines].join(' |\n| ')} |\n`
 }

@@ -1,4 +1,4 @@
-// npm run check: types, lint and the test lanes that need no server. Meant to stay under a minute.
+// npm run check: types, lint, format and the test lanes that need no server. Meant to stay under a minute.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
@@ -15,21 +15,23 @@ interface Step {
 const STEPS: readonly Step[] = [
   { name: 'types', command: join(BIN, 'tsc'), args: ['-p', ROOT] },
   { name: 'lint', command: join(BIN, 'oxlint'), args: ['--type-aware', '--deny-warnings'] },
+  { name: 'format', command: join(BIN, 'prettier'), args: ['--check', '--log-level', 'warn', ROOT] },
   {
     name: 'tests without servers',
     command: process.execPath,
-    args: [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...LANES.flatMap(lane => ['--project', lane])],
+    args: [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...LANES.flatMap((lane) => ['--project', lane])],
   },
 ]
 
 async function runStep(step: Step): Promise<boolean> {
   const started = performance.now()
   const child = spawn(step.command, [...step.args, ...(step === STEPS.at(-1) ? process.argv.slice(2) : [])], {
-    cwd: ROOT, stdio: 'inherit',
+    cwd: ROOT,
+    stdio: 'inherit',
   })
-  const ok = await new Promise<boolean>(resolve => {
+  const ok = await new Promise<boolean>((resolve) => {
     child.once('error', () => resolve(false))
-    child.once('exit', code => resolve(code === 0))
+    child.once('exit', (code) => resolve(code === 0))
   })
   console.log(`${step.name}: ${ok ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return ok
@@ -38,7 +40,7 @@ async function runStep(step: Step): Promise<boolean> {
 // All steps run even when one fails, so that one run shows everything there is to mend.
 const failed: string[] = []
 for (const step of STEPS) {
-  if (!await runStep(step)) failed.push(step.name)
+  if (!(await runStep(step))) failed.push(step.name)
 }
 console.log(failed.length === 0 ? 'check: all ok' : `check: failed: ${failed.join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1

@@ -1,5 +1,5 @@
-// The tables that the documents show, made from the source: variables, response codes, topics, routes, metrics. Texts that
-// the source does not have (what a code or a route is for) stand here, in records that must be total.
+// The tables that the documents show, made from the source: variables, response codes, topics, routes, metrics. Texts
+// that the source does not have (what a code or a route is for) stand here, in records that must be total.
 import { Registry } from 'prom-client'
 import { createAvroWire } from '../services/adapters/avro/wire.ts'
 import { createKeyRing } from '../services/adapters/keys/key-ring.ts'
@@ -22,9 +22,13 @@ const HOUR_MS = 3_600_000
 
 /** A table by the name that its marker has. */
 export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
-  configuration: async () => configTable({
-    ingress: INGRESS_VARIABLES, worker: WORKER_VARIABLES, 'command lines': CLI_VARIABLES, embedded: EMBEDDED_VARIABLES,
-  }),
+  configuration: async () =>
+    configTable({
+      ingress: INGRESS_VARIABLES,
+      worker: WORKER_VARIABLES,
+      'command lines': CLI_VARIABLES,
+      embedded: EMBEDDED_VARIABLES,
+    }),
   'response codes': async () => responseCodes(),
   topics: async () => topics(),
   routes: async () => routes(),
@@ -34,11 +38,11 @@ export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
 /** When a code comes. Of the contract, section 1. */
 const MEANINGS: Readonly<Record<ResponseCode, string>> = {
   '00': 'approved',
-  '03': 'the acquirer is unknown or not this app\'s; nothing is recorded',
+  '03': "the acquirer is unknown or not this app's; nothing is recorded",
   '05': 'declined without a better code: the transaction was reversed before it arrived, or no free token was found',
   '12': 'the transaction code is unknown (nothing is recorded), or the state forbids it',
   '13': 'the amount does not suit the transaction: no multiple of the note, or an undoing of another amount',
-  '14': 'the card is not known, or the document is not its holder\'s',
+  '14': "the card is not known, or the document is not its holder's",
   '25': 'the original of a void was not found',
   '39': 'the holder has no credit account',
   '41': 'the card is lost',
@@ -46,7 +50,7 @@ const MEANINGS: Readonly<Record<ResponseCode, string>> = {
   '51': 'not enough funds',
   '52': 'the holder has no checking account',
   '53': 'the holder has no savings account',
-  '54': 'the card\'s own date is past',
+  '54': "the card's own date is past",
   '55': 'the token is wrong, used, expired or bound to something else: one code for all of them',
   '57': 'this card may not do this transaction',
   '61': 'over the amount limit',
@@ -66,8 +70,10 @@ function responseCodes(): string {
 }
 
 function topics(): string {
-  const lines = TOPICS.map(({ name, partitions, retentionMs, purpose }) =>
-    `| \`${name}\` | ${partitions} | ${duration(retentionMs)} | ${purpose} |`)
+  const lines = TOPICS.map(
+    ({ name, partitions, retentionMs, purpose }) =>
+      `| \`${name}\` | ${partitions} | ${duration(retentionMs)} | ${purpose} |`,
+  )
   return table('| topic | partitions | kept for | what for |', lines)
 }
 
@@ -80,10 +86,14 @@ function duration(ms: number): string {
 const ROUTES: Readonly<Record<string, readonly [credentials: string, purpose: string]>> = {
   'POST /financial': ['Basic', 'a transaction: generation, purchase, withdrawal, reversal, void'],
   'GET /financial/:consecutive': [
-    'Basic', 'inquiry, with `?acquirerId=…&transactionCode=…`: the recorded outcome and its `state`, never a token',
+    'Basic',
+    'inquiry, with `?acquirerId=…&transactionCode=…`: the recorded outcome and its `state`, never a token',
   ],
   'GET /health/live': ['none', 'the process runs'],
-  'GET /health/ready': ['none', '200 when Kafka and Redis answer and replies are followed, else 503 with what is missing'],
+  'GET /health/ready': [
+    'none',
+    '200 when Kafka and Redis answer and replies are followed, else 503 with what is missing',
+  ],
   'GET /metrics': ['none', 'Prometheus text'],
 }
 
@@ -93,7 +103,9 @@ async function routes(): Promise<string> {
   const told = Object.keys(ROUTES)
   const odd = [...served.filter((route) => !told.includes(route)), ...told.filter((route) => !served.includes(route))]
   if (odd.length > 0) throw new Error(`routes and their descriptions differ: ${odd.join(', ')}`)
-  const lines = Object.entries(ROUTES).map(([route, [credentials, purpose]]) => `| \`${route}\` | ${credentials} | ${purpose} |`)
+  const lines = Object.entries(ROUTES).map(
+    ([route, [credentials, purpose]]) => `| \`${route}\` | ${credentials} | ${purpose} |`,
+  )
   return table('| route | credentials | what for |', lines)
 }
 
@@ -102,9 +114,14 @@ async function servedRoutes(): Promise<readonly string[]> {
   const key = (id: string) => ({ id, key: Buffer.alloc(32).toString('base64') })
   const silent = () => undefined
   const app = createIngress({
-    log: createMemoryLog({ topics: TOPICS }), wire: createAvroWire(), clock: { now: () => 0 }, evertecApps: [],
-    keys: createKeyRing({ identity: key('i'), token: [key('t')], seal: [key('s')] }), limits: DEFAULT_LIMITS,
-    logger: { info: silent, warn: silent, error: silent }, registry: new Registry(),
+    log: createMemoryLog({ topics: TOPICS }),
+    wire: createAvroWire(),
+    clock: { now: () => 0 },
+    evertecApps: [],
+    keys: createKeyRing({ identity: key('i'), token: [key('t')], seal: [key('s')] }),
+    limits: DEFAULT_LIMITS,
+    logger: { info: silent, warn: silent, error: silent },
+    registry: new Registry(),
   })
   await app.ready()
   const tree = app.printRoutes({ commonPrefix: false })
@@ -133,7 +150,10 @@ function metrics(): string {
   createLogMetrics(worker)
   createStoreMetrics(worker, { generation: 0 })
   const served = new Map<string, { row: string; by: string[] }>()
-  for (const [process, registry] of [['ingress', edge], ['worker', worker]] as const) {
+  for (const [process, registry] of [
+    ['ingress', edge],
+    ['worker', worker],
+  ] as const) {
     for (const metric of registry.getMetricsAsArray()) {
       const { name, type, help, labelNames } = metric as unknown as Metric
       const labels = labelNames.map((label) => `\`${label}\``).join(', ')

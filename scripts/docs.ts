@@ -22,14 +22,17 @@ const OPENING = /<!-- generated: /g
 export async function withTables(text: string): Promise<string> {
   const made = new Map<string, string>()
   const names = [...text.matchAll(SECTION)].map(([, , name]) => name as string)
-  if (names.length !== [...text.matchAll(OPENING)].length) throw new Error('a marker of a generated table is malformed or has no end')
+  if (names.length !== [...text.matchAll(OPENING)].length)
+    throw new Error('a marker of a generated table is malformed or has no end')
   for (const name of names) {
     const make = TABLES[name]
     if (!make) throw new Error(`there is no generated table "${name}": ${Object.keys(TABLES).join(', ')}`)
     made.set(name, await make())
   }
-  return text.replaceAll(SECTION, (_whole, opening: string, name: string, _old: string, end: string) =>
-    `${opening}\n${made.get(name)}\n${end}`)
+  return text.replaceAll(
+    SECTION,
+    (_whole, opening: string, name: string, _old: string, end: string) => `${opening}\n${made.get(name)}\n${end}`,
+  )
 }
 
 /** Those of the documents that would change. With `write` they are changed. */
@@ -52,9 +55,12 @@ const USAGE = `usage: ${COMMAND} -- [--check]
 `
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: {
-    check: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
   if (values.help) {
     process.stdout.write(USAGE)
     return 0

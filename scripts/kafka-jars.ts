@@ -30,8 +30,19 @@ export async function kafkaJars(): Promise<string> {
   try {
     console.log(`fetching Apache Kafka ${KAFKA_VERSION} from Maven Central, once`)
     writeFileSync(join(work, 'pom.xml'), pom())
-    await run(maven, ['-q', '-B', '-f', join(work, 'pom.xml'), 'dependency:copy-dependencies',
-      '-DincludeScope=runtime', `-DoutputDirectory=${join(work, 'libs')}`], { timeout: MAVEN_TIMEOUT_MS })
+    await run(
+      maven,
+      [
+        '-q',
+        '-B',
+        '-f',
+        join(work, 'pom.xml'),
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${join(work, 'libs')}`,
+      ],
+      { timeout: MAVEN_TIMEOUT_MS },
+    )
     publish(join(work, 'libs'), libs)
   } catch (error) {
     throw new Error(`Maven could not fetch Apache Kafka ${KAFKA_VERSION}: ${mavenSays(error)}`, { cause: error })
@@ -56,9 +67,14 @@ function mavenSays(error: unknown): string {
 }
 
 function pom(): string {
-  const dependencies = DEPENDENCIES.map(([group, artifact, version]) => '<dependency>'
-    + `<groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`)
-  return '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-    + `<groupId>local</groupId><artifactId>kafka-jars</artifactId><version>1</version><packaging>pom</packaging>`
-    + `<dependencies>${dependencies.join('')}</dependencies></project>\n`
+  const dependencies = DEPENDENCIES.map(
+    ([group, artifact, version]) =>
+      '<dependency>' +
+      `<groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`,
+  )
+  return (
+    '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>' +
+    `<groupId>local</groupId><artifactId>kafka-jars</artifactId><version>1</version><packaging>pom</packaging>` +
+    `<dependencies>${dependencies.join('')}</dependencies></project>\n`
+  )
 }

@@ -40,7 +40,7 @@ export interface Kafka extends ServerProcess {
 export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const dataDir = resolve(options.dataDir)
   const log = options.log ?? join(dataDir, 'kafka.log')
-  const port = options.port ?? await freePort()
+  const port = options.port ?? (await freePort())
   const [java, jars] = [await requireJava(), await kafkaJars()]
   mkdirSync(dataDir, { recursive: true })
   const properties = join(dataDir, 'server.properties')
@@ -49,7 +49,11 @@ export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const jvm = [`-Dlog4j2.configurationFile=${join(dataDir, 'log4j2.yaml')}`, '-cp', join(jars, '*')]
   if (!existsSync(join(dataDir, 'data', 'meta.properties'))) await format(java, jvm, properties)
   const server = await startProcess({
-    name: 'kafka', command: java, args: [...HEAP, ...jvm, 'kafka.Kafka', properties], cwd: dataDir, log,
+    name: 'kafka',
+    command: java,
+    args: [...HEAP, ...jvm, 'kafka.Kafka', properties],
+    cwd: dataDir,
+    log,
     stopWithinMs: STOP_TIMEOUT_MS,
   })
   await untilReady(server, log, START_TIMEOUT_MS, async () => answersMetadata(port))
@@ -94,7 +98,10 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
 }
 
 function serverProperties(
-  dataDir: string, port: number, controllerPort: number, more: Readonly<Record<string, string>>,
+  dataDir: string,
+  port: number,
+  controllerPort: number,
+  more: Readonly<Record<string, string>>,
 ): string {
   const settings: Record<string, string> = {
     ...BROKER_SETTINGS,
@@ -105,12 +112,17 @@ function serverProperties(
     'log.dirs': join(dataDir, 'data'),
     ...more,
   }
-  return Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join('')
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
 }
 
 async function format(java: string, jvm: readonly string[], properties: string): Promise<void> {
-  await run(java, ['-XX:TieredStopAtLevel=1', ...jvm, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties],
-    { timeout: FORMAT_TIMEOUT_MS })
+  await run(
+    java,
+    ['-XX:TieredStopAtLevel=1', ...jvm, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties],
+    { timeout: FORMAT_TIMEOUT_MS },
+  )
 }
 
 async function requireJava(): Promise<string> {
@@ -136,14 +148,14 @@ async function answersMetadata(port: number): Promise<boolean> {
   request.writeInt32BE(1, 8) // correlation id
   request.writeInt16BE(-1, 12) // no client id
   request.writeInt32BE(0, 14) // no topics
-  return new Promise(done => {
+  return new Promise((done) => {
     let seen = Buffer.alloc(0)
     const socket = connect({ port, host: LOOPBACK, timeout: PROBE_TIMEOUT_MS }, () => socket.write(request))
     const finish = (yes: boolean): void => {
       socket.destroy()
       done(yes)
     }
-    socket.on('data', chunk => {
+    socket.on('data', (chunk) => {
       seen = Buffer.concat([seen, chunk])
       if (seen.length >= 12) finish(seen.readInt32BE(8) > 0)
     })
@@ -159,10 +171,14 @@ const USAGE = `usage: node scripts/kafka.ts [--port N] [--data DIR] [--keep]
 `
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: {
-    port: { type: 'string', default: '19092' }, data: { type: 'string', default: '.stack/kafka' },
-    keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '19092' },
+      data: { type: 'string', default: '.stack/kafka' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
   if (values.help) return void process.stdout.write(USAGE)
   const port = Number(values.port)
   await requirePort(port, 'Kafka', '--port')

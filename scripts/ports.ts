@@ -9,7 +9,7 @@ const LAST_PORT = 31_999
 const MAX_TRIES = 100
 
 export async function portIsFree(port: number, host = LOOPBACK): Promise<boolean> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const server = createServer()
     server.once('error', () => resolve(false))
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))

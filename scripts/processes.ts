@@ -50,15 +50,20 @@ process.on('exit', () => {
 export async function startProcess(options: ProcessOptions): Promise<ServerProcess> {
   const inherit = options.log === 'inherit'
   if (!inherit) mkdirSync(dirname(options.log), { recursive: true })
-  const out = inherit ? 'inherit' as const : openSync(options.log, 'a')
+  const out = inherit ? ('inherit' as const) : openSync(options.log, 'a')
   const child = spawn(options.command, [...options.args], {
-    cwd: options.cwd, env: options.env ?? process.env, stdio: ['ignore', out, out], detached: true,
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    stdio: ['ignore', out, out],
+    detached: true,
   })
   if (typeof out === 'number') closeSync(out)
-  const exited = new Promise<Exit>(resolve => child.once('exit', (code, sig) => resolve({ code, signal: sig })))
+  const exited = new Promise<Exit>((resolve) => child.once('exit', (code, sig) => resolve({ code, signal: sig })))
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
-    child.once('error', error => reject(new Error(`${options.name}: cannot start ${options.command}`, { cause: error })))
+    child.once('error', (error) =>
+      reject(new Error(`${options.name}: cannot start ${options.command}`, { cause: error })),
+    )
   })
   const pid = child.pid as number
   running.add(pid)
@@ -94,12 +99,17 @@ function control(options: ProcessOptions, pid: number, exited: Promise<Exit>): S
  * process is gone then.
  */
 export async function untilReady(
-  server: ServerProcess, log: string, withinMs: number, probe: () => Promise<boolean>,
+  server: ServerProcess,
+  log: string,
+  withinMs: number,
+  probe: () => Promise<boolean>,
 ): Promise<void> {
   const deadline = performance.now() + withinMs
   let exit: Exit | undefined
-  void server.exited.then(e => { exit = e })
-  while (!await probe()) {
+  void server.exited.then((e) => {
+    exit = e
+  })
+  while (!(await probe())) {
     if (exit) throw new Error(`${server.name} ended while starting (${describeExit(exit)})${tail(log)}`)
     if (performance.now() > deadline) {
       await server.kill()

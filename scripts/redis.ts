@@ -32,17 +32,23 @@ export interface Redis extends ServerProcess {
   readonly port: number
 }
 
-/** Starts Redis and waits until it answers PING, so until its data is loaded. Throws with the end of its log otherwise. */
+/**
+ * Starts Redis and waits until it answers PING, so until its data is loaded. Throws with the end of its log otherwise.
+ */
 export async function startRedis(options: RedisOptions): Promise<Redis> {
   const dataDir = resolve(options.dataDir)
   const log = options.log ?? join(dataDir, 'redis.log')
-  const port = options.port ?? await freePort()
+  const port = options.port ?? (await freePort())
   const program = await requireProgram('redis-server', 'redis-server')
   mkdirSync(dataDir, { recursive: true })
   const settings = { ...baseSettings(dataDir, port), ...persistence(options.appendonly), ...options.settings }
   const server = await startProcess({
-    name: 'redis', command: program, args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
-    cwd: dataDir, log, stopWithinMs: STOP_TIMEOUT_MS,
+    name: 'redis',
+    command: program,
+    args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
+    cwd: dataDir,
+    log,
+    stopWithinMs: STOP_TIMEOUT_MS,
   })
   await untilReady(server, log, START_TIMEOUT_MS, async () => answersPing(port))
   return { ...server, url: `redis://${LOOPBACK}:${port}`, port }
@@ -50,7 +56,12 @@ export async function startRedis(options: RedisOptions): Promise<Redis> {
 
 function baseSettings(dataDir: string, port: number): Record<string, string> {
   return {
-    bind: LOOPBACK, port: String(port), 'protected-mode': 'yes', dir: dataDir, daemonize: 'no', loglevel: 'warning',
+    bind: LOOPBACK,
+    port: String(port),
+    'protected-mode': 'yes',
+    dir: dataDir,
+    daemonize: 'no',
+    loglevel: 'warning',
     // Live tokens have an expiry by design; any other policy could throw one away.
     'maxmemory-policy': 'noeviction',
     save: '',
@@ -62,14 +73,14 @@ function persistence(appendonly: Appendonly): Record<string, string> {
 }
 
 async function answersPing(port: number): Promise<boolean> {
-  return new Promise(done => {
+  return new Promise((done) => {
     const socket = connect({ port, host: LOOPBACK, timeout: PROBE_TIMEOUT_MS }, () => socket.write('PING\r\n'))
     const finish = (yes: boolean): void => {
       socket.destroy()
       done(yes)
     }
     // While it loads its data Redis answers -LOADING.
-    socket.on('data', chunk => finish(chunk.toString('latin1').startsWith('+PONG')))
+    socket.on('data', (chunk) => finish(chunk.toString('latin1').startsWith('+PONG')))
     socket.on('error', () => finish(false))
     socket.on('timeout', () => finish(false))
     socket.on('close', () => finish(false))
@@ -82,11 +93,15 @@ const USAGE = `usage: node scripts/redis.ts [--port N] [--data DIR] [--appendonl
 `
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: {
-    port: { type: 'string', default: '16379' }, data: { type: 'string', default: '.stack/redis' },
-    appendonly: { type: 'string', default: 'everysec' },
-    keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '16379' },
+      data: { type: 'string', default: '.stack/redis' },
+      appendonly: { type: 'string', default: 'everysec' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
   if (values.help) return void process.stdout.write(USAGE)
   const appendonly = values.appendonly
   if (appendonly !== 'off' && appendonly !== 'everysec' && appendonly !== 'always') throw new Error(USAGE)

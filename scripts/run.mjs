@@ -26,8 +26,9 @@ function whyInstall() {
   if (!existsSync(INSTALLED)) return 'node_modules is missing'
   const wanted = packages(join(ROOT, 'package-lock.json'))
   const found = packages(INSTALLED)
-  const stale = Object.keys(wanted).find(path =>
-    path !== '' && !wanted[path].optional && found[path]?.version !== wanted[path].version)
+  const stale = Object.keys(wanted).find(
+    (path) => path !== '' && !wanted[path].optional && found[path]?.version !== wanted[path].version,
+  )
   return stale && `${stale} is not the version of package-lock.json`
 }
 
@@ -39,7 +40,10 @@ function install(reason) {
   console.error(`${reason}: running npm ci, once`)
   const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
     // npm's own output goes to stderr, so that stdout stays the entry's.
-    cwd: ROOT, stdio: ['ignore', 2, 2], shell: WINDOWS, env: { ...process.env, NODE_ENV: 'development' },
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+    shell: WINDOWS,
+    env: { ...process.env, NODE_ENV: 'development' },
   })
   if (error || status !== 0) fail(`npm ci failed${error ? `: ${error.message}` : ` with exit code ${status}`}`)
 }
@@ -51,7 +55,8 @@ function ownNode() {
   if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) return process.execPath
   console.error(`the install script of the package node did not run: running it to get Node ${NODE_MAJOR}`)
   spawnSync(process.execPath, ['installArchSpecificPackage.js'], {
-    cwd: join(ROOT, 'node_modules', 'node'), stdio: ['ignore', 2, 2],
+    cwd: join(ROOT, 'node_modules', 'node'),
+    stdio: ['ignore', 2, 2],
   })
   if (runs(own)) return own
   return fail(`Node ${NODE_MAJOR} or newer is needed; this is ${process.version}, and the package node gave none`)
@@ -71,7 +76,7 @@ function run(node, argv) {
     })
   }
   endWithNpm(child)
-  child.on('error', error => fail(`cannot start ${node}: ${error.message}`))
+  child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 

@@ -27,10 +27,14 @@ export interface StackOptions {
 
 /** Prints the usage and exits when asked for it. Throws on a value that cannot be. */
 export function readOptions(): StackOptions {
-  const { values } = parseArgs({ options: {
-    instances: { type: 'string', default: '1' }, data: { type: 'string', default: join(ROOT, '.stack') },
-    keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      instances: { type: 'string', default: '1' },
+      data: { type: 'string', default: join(ROOT, '.stack') },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
   if (values.help) {
     process.stdout.write(USAGE)
     process.exit(0)
@@ -47,7 +51,8 @@ export function readOptions(): StackOptions {
 
 function wholeNumber(name: string, text: string, max: number): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < 1 || value > max) throw new Error(`${name} must be a whole number from 1 to ${max}`)
+  if (!/^\d+$/.test(text) || value < 1 || value > max)
+    throw new Error(`${name} must be a whole number from 1 to ${max}`)
   return value
 }
 

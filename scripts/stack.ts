@@ -21,7 +21,10 @@ const SAME_SIGNAL_MS = 1_000
 /** In the order in which they start. */
 const SERVICES = ['issuer', 'authorizer', 'ingress'] as const
 type ServiceName = (typeof SERVICES)[number]
-/** From PORT to the ports where a service's instances begin: callers' doors of the ingress, health and metrics of workers. */
+/**
+ * From PORT to the ports where a service's instances begin: callers' doors of the ingress, health and metrics of
+ * workers.
+ */
 const PORT_OFFSET: Readonly<Record<ServiceName, number>> = { ingress: 0, issuer: 10, authorizer: 20 }
 
 const portOf = (service: ServiceName, n: number, base: number): number => base + PORT_OFFSET[service] + n
@@ -60,10 +63,17 @@ class Stack {
   async start(): Promise<void> {
     const { dataDir, kafkaPort, redisPort } = this.#options
     const started = performance.now()
-    await this.#keepUp('kafka', () => startKafka({ dataDir: join(dataDir, 'kafka'), port: kafkaPort, log: this.#log('kafka') }))
-    await this.#keepUp('redis', () => startRedis({
-      dataDir: join(dataDir, 'redis'), port: redisPort, appendonly: 'everysec', log: this.#log('redis'),
-    }))
+    await this.#keepUp('kafka', () =>
+      startKafka({ dataDir: join(dataDir, 'kafka'), port: kafkaPort, log: this.#log('kafka') }),
+    )
+    await this.#keepUp('redis', () =>
+      startRedis({
+        dataDir: join(dataDir, 'redis'),
+        port: redisPort,
+        appendonly: 'everysec',
+        log: this.#log('redis'),
+      }),
+    )
     await this.#once('topics', ['scripts/topics.ts'])
     for (const service of SERVICES) {
       for (let n = 0; n < this.#options.instances; n++) await this.#startService(service, n)
@@ -74,18 +84,22 @@ class Stack {
 
   /** Callers first, then who serves them: ingress, workers, Redis, Kafka. */
   async stop(): Promise<void> {
-    const rank = (name: string): number => ['ingress', 'authorizer', 'issuer', 'redis', 'kafka'].findIndex(kind => name.startsWith(kind))
-    const ranks = [...new Set(this.#running.map(one => rank(one.name)))].sort((a, b) => a - b)
-    for (const same of ranks) await Promise.all(this.#running.filter(one => rank(one.name) === same).map(one => one.stop()))
+    const rank = (name: string): number =>
+      ['ingress', 'authorizer', 'issuer', 'redis', 'kafka'].findIndex((kind) => name.startsWith(kind))
+    const ranks = [...new Set(this.#running.map((one) => rank(one.name)))].sort((a, b) => a - b)
+    for (const same of ranks)
+      await Promise.all(this.#running.filter((one) => rank(one.name) === same).map((one) => one.stop()))
   }
 
   addresses(): string {
     const { port, instances, kafkaPort, redisPort, dataDir } = this.#options
-    const lines = this.#running.map(one => `  ${one.name.padEnd(14)} pid ${one.pid()}`)
+    const lines = this.#running.map((one) => `  ${one.name.padEnd(14)} pid ${one.pid()}`)
     const doors = Array.from({ length: instances }, (_, n) => `  http://${LOOPBACK}:${port + n}`)
     return [
-      'ingress:', ...doors,
-      'processes (kill -9 one of them and see it come back):', ...lines,
+      'ingress:',
+      ...doors,
+      'processes (kill -9 one of them and see it come back):',
+      ...lines,
       `logs: ${join(dataDir, 'logs')}`,
       'look inside:',
       `  kcat -b ${LOOPBACK}:${kafkaPort} -L`,
@@ -98,13 +112,17 @@ class Stack {
   async #keepUp(name: string, start: () => Promise<ServerProcess>): Promise<void> {
     if (this.#ending) return
     say(`starting ${name}`)
-    this.#running.push(await supervise({
-      name, start, report: say,
-      onGiveUp: who => {
-        say(`${who} ended too often: giving up`)
-        this.end(1)
-      },
-    }))
+    this.#running.push(
+      await supervise({
+        name,
+        start,
+        report: say,
+        onGiveUp: (who) => {
+          say(`${who} ended too often: giving up`)
+          this.end(1)
+        },
+      }),
+    )
   }
 
   async #startService(service: ServiceName, n: number): Promise<void> {
@@ -112,9 +130,12 @@ class Stack {
     const port = portOf(service, n, this.#options.port)
     await this.#keepUp(name, async () => {
       const child = await startProcess({
-        name, command: process.execPath, args: [join(ROOT, 'services', service, 'main.ts')],
+        name,
+        command: process.execPath,
+        args: [join(ROOT, 'services', service, 'main.ts')],
         env: { ...this.#environment, [service === 'ingress' ? 'PORT' : 'HEALTH_PORT']: String(port) },
-        log: this.#log(name), stopWithinMs: STOP_TIMEOUT_MS,
+        log: this.#log(name),
+        stopWithinMs: STOP_TIMEOUT_MS,
       })
       await untilReady(child, this.#log(name), READY_TIMEOUT_MS, async () => isReady(port))
       return child
@@ -125,7 +146,11 @@ class Stack {
     if (this.#ending) return
     say(`running ${name}`)
     const child = await startProcess({
-      name, command: process.execPath, args: [join(ROOT, script), ...args], env: this.#environment, log: 'inherit',
+      name,
+      command: process.execPath,
+      args: [join(ROOT, script), ...args],
+      env: this.#environment,
+      log: 'inherit',
       stopWithinMs: STOP_TIMEOUT_MS,
     })
     const late = setTimeout(() => void child.kill(), ONE_SHOT_TIMEOUT_MS)
@@ -140,7 +165,9 @@ class Stack {
 
 async function isReady(port: number): Promise<boolean> {
   try {
-    const response = await fetch(`http://${LOOPBACK}:${port}/health/ready`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+    const response = await fetch(`http://${LOOPBACK}:${port}/health/ready`, {
+      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+    })
     await response.body?.cancel()
     return response.ok
   } catch {
@@ -161,11 +188,12 @@ async function main(): Promise<number> {
   const stack = new Stack(options)
   listenForSignals(stack)
   const code = await Promise.race([stack.start().then(() => undefined), stack.ended]).then(
-    early => early ?? (console.log(stack.addresses()), stack.ended),
+    (early) => early ?? (console.log(stack.addresses()), stack.ended),
     (error: unknown) => {
       say(error instanceof Error ? error.message : String(error))
       return 1
-    })
+    },
+  )
   say('stopping')
   await stack.stop()
   // After a failure the logs are what one wants to read.
@@ -187,7 +215,9 @@ function listenForSignals(stack: Stack): void {
 }
 
 // By exit, not by running out: it also ends what was just being started.
-process.exit(await main().catch((error: unknown) => {
-  say(error instanceof Error ? error.message : String(error))
-  return 1
-}))
+process.exit(
+  await main().catch((error: unknown) => {
+    say(error instanceof Error ? error.message : String(error))
+    return 1
+  }),
+)

@@ -1,5 +1,5 @@
-// Keeps one child process up: starts it, reports when it dies by itself, starts it again with backoff, a bounded number of
-// times. Must not decide what happens when it gives up; the caller is told.
+// Keeps one child process up: starts it, reports when it dies by itself, starts it again with backoff, a bounded number
+// of times. Must not decide what happens when it gives up; the caller is told.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeExit, type ServerProcess } from './processes.ts'
 
@@ -67,13 +67,18 @@ export async function supervise(options: SuperviseOptions): Promise<Supervised> 
 }
 
 async function restart(
-  options: SuperviseOptions, restarts: number, signal: AbortSignal,
+  options: SuperviseOptions,
+  restarts: number,
+  signal: AbortSignal,
 ): Promise<ServerProcess | undefined> {
   try {
-    await sleep(Math.min((options.backoffMs ?? FIRST_BACKOFF_MS) * 2 ** restarts, MAX_BACKOFF_MS), undefined, { signal })
+    await sleep(Math.min((options.backoffMs ?? FIRST_BACKOFF_MS) * 2 ** restarts, MAX_BACKOFF_MS), undefined, {
+      signal,
+    })
     return await options.start()
   } catch (error) {
-    if (!signal.aborted) options.report(`${options.name} did not come up: ${error instanceof Error ? error.message : String(error)}`)
+    if (!signal.aborted)
+      options.report(`${options.name} did not come up: ${error instanceof Error ? error.message : String(error)}`)
     return undefined
   }
 }

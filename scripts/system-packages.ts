@@ -64,8 +64,18 @@ async function aptInstall(prefix: readonly string[], name: string): Promise<void
   const lock = `-oDPkg::Lock::Timeout=${APT_LOCK_SECONDS}`
   await root('apt-get', 'update', '-qq', lock)
   // RUNLEVEL=1 tells the package's scripts not to start a service; the servers here are processes of our own.
-  await root('env', 'RUNLEVEL=1', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', 'install', '-y', '-qq',
-    '--no-install-recommends', lock, name)
+  await root(
+    'env',
+    'RUNLEVEL=1',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    'install',
+    '-y',
+    '-qq',
+    '--no-install-recommends',
+    lock,
+    name,
+  )
   if (existsSync('/run/systemd/system') && existsSync(`/lib/systemd/system/${name}.service`)) {
     await root('systemctl', 'disable', '--now', name)
   }

@@ -16,15 +16,21 @@ const USAGE = `usage: npm run topics -- [--replication-factor N]
 `
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: {
-    'replication-factor': { type: 'string', default: '1' }, help: { type: 'boolean', default: false },
-  } })
+  const { values } = parseArgs({
+    options: {
+      'replication-factor': { type: 'string', default: '1' },
+      help: { type: 'boolean', default: false },
+    },
+  })
   const replicationFactor = Number(values['replication-factor'])
-  if (values.help || !(Number.isInteger(replicationFactor) && replicationFactor >= 1 && replicationFactor <= MAX_REPLICAS)) {
+  if (
+    values.help ||
+    !(Number.isInteger(replicationFactor) && replicationFactor >= 1 && replicationFactor <= MAX_REPLICAS)
+  ) {
     process.stdout.write(USAGE)
     return values.help ? 0 : 2
   }
-  const logger = createLogger({ service: 'topics', level: 'warn', write: line => void process.stderr.write(line) })
+  const logger = createLogger({ service: 'topics', level: 'warn', write: (line) => void process.stderr.write(line) })
   const connection = { ...kafkaOf(readEnv(kafkaVariables, process.env)), clientId: 'topics', logger }
   await createTopics(connection, TOPICS, { replicationFactor })
   const wrong = await checkTopics(connection, TOPICS)

@@ -15,9 +15,13 @@ export function benchCustomers(count: number): Customer[] {
 
 /** The file that `npm run accounts -- import` takes. */
 export function customersFile(customers: readonly Customer[]): string {
-  const lines = customers.map(({ cardNumber, documentType, documentNumber }) =>
-    `${cardNumber},${documentType},${documentNumber},active,2035-12,,10,100000000`)
-  return ['cardNumber,documentType,documentNumber,state,expires,restrictions,accountType,balance', ...lines, ''].join('\n')
+  const lines = customers.map(
+    ({ cardNumber, documentType, documentNumber }) =>
+      `${cardNumber},${documentType},${documentNumber},active,2035-12,,10,100000000`,
+  )
+  return ['cardNumber,documentType,documentNumber,state,expires,restrictions,accountType,balance', ...lines, ''].join(
+    '\n',
+  )
 }
 
 function checkDigit(body: string): number {

@@ -1,6 +1,6 @@
-// The floor: what kafkajs alone does with two hops through the same broker. A driver keeps records in flight, an echo process
-// sends each back over a second topic; both send all that has gathered as soon as the request before has returned.
-// It is bare on purpose, and so the only script that names kafkajs.
+// The floor: what kafkajs alone does with two hops through the same broker. A driver keeps records in flight, an echo
+// process sends each back over a second topic; both send all that has gathered as soon as the request before has
+// returned. It is bare on purpose, and so the only script that names kafkajs.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -39,13 +39,18 @@ async function gatherer(brokers: readonly string[], topic: string): Promise<(mes
   }
 }
 
-async function consume(brokers: readonly string[], topic: string, onMessages: (messages: readonly Message[]) => void): Promise<void> {
+async function consume(
+  brokers: readonly string[],
+  topic: string,
+  onMessages: (messages: readonly Message[]) => void,
+): Promise<void> {
   const consumer = client(brokers).consumer({ groupId: `floor-${topic}-${process.pid}`, maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: false })
   const joined = new Promise<void>((resolve) => void consumer.on(consumer.events.FETCH, () => resolve()))
   await consumer.run({
-    autoCommit: false, partitionsConsumedConcurrently: 8,
+    autoCommit: false,
+    partitionsConsumedConcurrently: 8,
     eachBatch: async ({ batch }) => onMessages(batch.messages.map(({ key, value }) => ({ key, value }))),
   })
   await joined
@@ -53,7 +58,9 @@ async function consume(brokers: readonly string[], topic: string, onMessages: (m
 
 /** Start the echo process; resolves when it listens. */
 export async function startEcho(options: FloorOptions): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(options)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(options)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   await new Promise<void>((resolve, reject) => {
     child.once('message', () => resolve())
     child.once('exit', (code) => reject(new Error(`the echo ended with ${code}`)))
@@ -62,7 +69,11 @@ export async function startEcho(options: FloorOptions): Promise<ChildProcess> {
 }
 
 /** A driver that can be run for several numbers of records in flight. */
-export async function createDriver({ brokers, requests, replies }: FloorOptions): Promise<(inFlight: number, seconds: number) => Promise<number>> {
+export async function createDriver({
+  brokers,
+  requests,
+  replies,
+}: FloorOptions): Promise<(inFlight: number, seconds: number) => Promise<number>> {
   let onReply: (count: number) => void = () => undefined
   await consume(brokers, replies, (messages) => onReply(messages.length))
   const send = await gatherer(brokers, requests)

@@ -1,6 +1,6 @@
-// A closed-loop load generator over HTTP/1.1: so many connections, each with one call in flight, each call followed by the next.
-// Every generation is followed by the purchase that spends its token, so half of the calls are purchases. It speaks HTTP by
-// hand, since a client library would take a good part of the machine that is measured.
+// A closed-loop load generator over HTTP/1.1: so many connections, each with one call in flight, each call followed by
+// the next. Every generation is followed by the purchase that spends its token, so half of the calls are purchases. It
+// speaks HTTP by hand, since a client library would take a good part of the machine that is measured.
 
 import { connect, type Socket } from 'node:net'
 import { build, type Histogram } from 'hdr-histogram-js'
@@ -62,10 +62,14 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
       const n = next++
       const { cardNumber, documentType, documentNumber } = customers[n % customers.length] as Customer
       const head = `{"consecutive":"${run}-${n}",${ACQUIRER},`
-      const generated = await post(`${head}"transactionCode":"TOKEN_GENERATION","document":{"type":"${documentType}","number":"${documentNumber}"}}`)
+      const generated = await post(
+        `${head}"transactionCode":"TOKEN_GENERATION","document":{"type":"${documentType}","number":"${documentNumber}"}}`,
+      )
       const token = TOKEN.exec(generated)?.[1]
       if (token === undefined || performance.now() >= until) continue
-      await post(`${head}"transactionCode":"TOKEN_PURCHASE","cardNumber":"${cardNumber}","token":"${token}","accountType":"10","amount":10}`)
+      await post(
+        `${head}"transactionCode":"TOKEN_PURCHASE","cardNumber":"${cardNumber}","token":"${token}","accountType":"10","amount":10}`,
+      )
     }
     connection.close()
   }

@@ -1,5 +1,5 @@
-// The system under load: a real Kafka and Redis, the topics, one process of each service, the customers. In a folder that
-// is thrown away.
+// The system under load: a real Kafka and Redis, the topics, one process of each service, the customers. In a folder
+// that is thrown away.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -46,25 +46,44 @@ export async function startSystem(customers: readonly Customer[]): Promise<Syste
     processes.push(redis)
     const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
     await createTopics({ brokers: [kafka.brokers], clientId: 'bench', logger: silent }, [
-      ...TOPICS, { name: FLOOR.requests, partitions: FLOOR_PARTITIONS, retentionMs: -1, purpose: '' },
+      ...TOPICS,
+      { name: FLOOR.requests, partitions: FLOOR_PARTITIONS, retentionMs: -1, purpose: '' },
       { name: FLOOR.replies, partitions: 1, retentionMs: -1, purpose: '' },
     ])
     const env = { ...process.env, KAFKA_BROKERS: kafka.brokers, REDIS_URL: redis.url, APPS_FILE: DEMO_SET_FILE }
-    const start = async (name: string, script: string, args: readonly string[] = [], more: NodeJS.ProcessEnv = {}) => startProcess({
-      name, command: process.execPath, args: [join(ROOT, script), ...args], env: { ...env, ...more }, log: join(folder, `${name}.log`),
-      stopWithinMs: STOP_WITHIN_MS,
-    })
+    const start = async (name: string, script: string, args: readonly string[] = [], more: NodeJS.ProcessEnv = {}) =>
+      startProcess({
+        name,
+        command: process.execPath,
+        args: [join(ROOT, script), ...args],
+        env: { ...env, ...more },
+        log: join(folder, `${name}.log`),
+        stopWithinMs: STOP_WITHIN_MS,
+      })
     const port = await freePort()
-    processes.push(await start('issuer', 'services/issuer/main.ts'), await start('authorizer', 'services/authorizer/main.ts'))
+    processes.push(
+      await start('issuer', 'services/issuer/main.ts'),
+      await start('authorizer', 'services/authorizer/main.ts'),
+    )
     const ingress = await start('ingress', 'services/ingress/main.ts', [], { PORT: String(port) })
     processes.push(ingress)
     const url = `http://127.0.0.1:${port}`
-    await untilReady(ingress, join(folder, 'ingress.log'), READY_MS, () => fetch(`${url}/health/ready`).then(({ ok }) => ok, () => false))
+    await untilReady(ingress, join(folder, 'ingress.log'), READY_MS, () =>
+      fetch(`${url}/health/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    )
     const file = join(folder, 'customers.csv')
     writeFileSync(file, customersFile(customers))
-    await importCustomers(await start('import', 'services/cli/accounts.ts', ['import', file]), join(folder, 'import.log'))
+    await importCustomers(
+      await start('import', 'services/cli/accounts.ts', ['import', file]),
+      join(folder, 'import.log'),
+    )
     return {
-      urls: [url], floor: { brokers: [kafka.brokers], ...FLOOR }, stop,
+      urls: [url],
+      floor: { brokers: [kafka.brokers], ...FLOOR },
+      stop,
       cpuSeconds: () => new Map(processes.map(({ name, pid }) => [name, cpuSecondsOf(pid)])),
     }
   } catch (error) {

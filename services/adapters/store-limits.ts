@@ -12,7 +12,10 @@ export const MAX_PIPELINE = 500
 export const MAX_OPERATIONS = 20_000
 /** Entries that one unit writes: a slot's tokens, accounts, guard and outcomes are a few dozen. */
 export const MAX_ENTRIES = 256
-/** Entries that one read names, or versions of one acknowledgement: a round may hold thousands of transactions of one slot. */
+/**
+ * Entries that one read names, or versions of one acknowledgement: a round may hold thousands of transactions of one
+ * slot.
+ */
 export const MAX_NAMES = 50_000
 /** Characters of a value and bytes of an event: a record of the log may hold 1 MiB. */
 export const MAX_VALUE_LENGTH = 1_048_576

@@ -1,5 +1,5 @@
-// Turns account rows into commands through the log, and counts what became of them. Safe to repeat: a consecutive is made
-// from its content, and an account that exists is not opened again.
+// Turns account rows into commands through the log, and counts what became of them. Safe to repeat: a consecutive is
+// made from its content, and an account that exists is not opened again.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AccountOpening, CardRegistration } from '../core/transaction/command.ts'
@@ -41,7 +41,10 @@ export interface ImportDeps {
 }
 
 /** Sends every row, a bounded number at a time. @throws nothing: what fails is in the report. */
-export async function importAccounts(rows: AsyncIterable<NumberedRow> | Iterable<NumberedRow>, deps: ImportDeps): Promise<ImportReport> {
+export async function importAccounts(
+  rows: AsyncIterable<NumberedRow> | Iterable<NumberedRow>,
+  deps: ImportDeps,
+): Promise<ImportReport> {
   const report: ImportReport = { registered: 0, opened: 0, existing: 0, refused: [] }
   const underway = new Set<Promise<void>>()
   let count = 0
@@ -74,7 +77,8 @@ async function ask(command: CardRegistration | AccountOpening, deps: ImportDeps)
   for (let attempt = 1; ; attempt++) {
     const answer = await deps.ask(command)
     if (typeof answer === 'object') return answer.responseCode ?? 'no decision'
-    if (attempt === TRIES) return answer === 'refused' ? 'the log does not take requests' : 'no answer in time: import again'
+    if (attempt === TRIES)
+      return answer === 'refused' ? 'the log does not take requests' : 'no answer in time: import again'
     await sleep(RETRY_MS)
   }
 }
@@ -85,9 +89,17 @@ function registrationOf(row: AccountRow, { keys, clock }: ImportDeps): CardRegis
   const content = [card.hash, document.hash, row.state, row.expiresAt, [...row.restrictions].sort()]
   const { fingerprint, consecutive } = identify(keys, 'CARD_REGISTRATION', content)
   return {
-    kind: 'CARD_REGISTRATION', scope: { acquirerId: OPERATOR, transactionCode: 'CARD_REGISTRATION', consecutive }, fingerprint,
-    clientId: OPERATOR, appKey: OPERATOR, requestedAt: clock.now(), card, document,
-    state: row.state, expiresAt: row.expiresAt, restrictions: row.restrictions,
+    kind: 'CARD_REGISTRATION',
+    scope: { acquirerId: OPERATOR, transactionCode: 'CARD_REGISTRATION', consecutive },
+    fingerprint,
+    clientId: OPERATOR,
+    appKey: OPERATOR,
+    requestedAt: clock.now(),
+    card,
+    document,
+    state: row.state,
+    expiresAt: row.expiresAt,
+    restrictions: row.restrictions,
   }
 }
 
@@ -97,8 +109,15 @@ function openingOf(row: AccountRow, { keys, clock }: ImportDeps): AccountOpening
   const { type: accountType, amountMinor } = row.account
   const { fingerprint, consecutive } = identify(keys, 'ACCOUNT_OPENING', [document.hash, accountType, amountMinor])
   return {
-    kind: 'ACCOUNT_OPENING', scope: { acquirerId: OPERATOR, transactionCode: 'ACCOUNT_OPENING', consecutive }, fingerprint,
-    clientId: OPERATOR, appKey: OPERATOR, requestedAt: clock.now(), document, accountType, amountMinor,
+    kind: 'ACCOUNT_OPENING',
+    scope: { acquirerId: OPERATOR, transactionCode: 'ACCOUNT_OPENING', consecutive },
+    fingerprint,
+    clientId: OPERATOR,
+    appKey: OPERATOR,
+    requestedAt: clock.now(),
+    document,
+    accountType,
+    amountMinor,
   }
 }
 

@@ -10,7 +10,14 @@ import { cardExpiry, type SeedCard } from '../runtime/apps.ts'
 import type { NumberedRow } from './account-import.ts'
 
 export const ACCOUNT_COLUMNS = [
-  'cardNumber', 'documentType', 'documentNumber', 'state', 'expires', 'restrictions', 'accountType', 'balance',
+  'cardNumber',
+  'documentType',
+  'documentNumber',
+  'state',
+  'expires',
+  'restrictions',
+  'accountType',
+  'balance',
 ] as const
 
 export interface AccountRow {
@@ -25,27 +32,44 @@ export interface AccountRow {
 
 const blank = (value: unknown) => (value === '' ? undefined : value)
 
-const row = z.object({
-  cardNumber: z.string().regex(/^[0-9]{13,19}$/).refine(passesLuhn),
-  documentType: z.enum(['CC', 'CE', 'TI', 'NIT', 'PAS', 'PPT', 'RC']),
-  documentNumber: z.string(),
-  state: z.preprocess(blank, z.enum(CARD_STATES).default('active')),
-  expires: z.string().regex(/^20[0-9]{2}-(0[1-9]|1[0-2])$/),
-  restrictions: z.string().default('').transform((text) => (text === '' ? [] : text.split('|'))).pipe(z.array(z.enum(CARD_RESTRICTIONS))),
-  accountType: z.preprocess(blank, z.enum(ACCOUNT_TYPES).optional()),
-  balance: z.preprocess(blank, z.string().regex(/^[0-9]{1,13}(\.[0-9]{1,2})?$/).optional()),
-}).superRefine((value, context) => {
-  const number = value.documentType === 'PAS' ? /^[A-Za-z0-9]{1,18}$/ : /^[0-9]{1,18}$/
-  if (!number.test(value.documentNumber)) context.addIssue({ code: 'custom', path: ['documentNumber'] })
-  if ((value.accountType === undefined) !== (value.balance === undefined)) context.addIssue({ code: 'custom', path: ['balance'] })
-})
+const row = z
+  .object({
+    cardNumber: z
+      .string()
+      .regex(/^[0-9]{13,19}$/)
+      .refine(passesLuhn),
+    documentType: z.enum(['CC', 'CE', 'TI', 'NIT', 'PAS', 'PPT', 'RC']),
+    documentNumber: z.string(),
+    state: z.preprocess(blank, z.enum(CARD_STATES).default('active')),
+    expires: z.string().regex(/^20[0-9]{2}-(0[1-9]|1[0-2])$/),
+    restrictions: z
+      .string()
+      .default('')
+      .transform((text) => (text === '' ? [] : text.split('|')))
+      .pipe(z.array(z.enum(CARD_RESTRICTIONS))),
+    accountType: z.preprocess(blank, z.enum(ACCOUNT_TYPES).optional()),
+    balance: z.preprocess(
+      blank,
+      z
+        .string()
+        .regex(/^[0-9]{1,13}(\.[0-9]{1,2})?$/)
+        .optional(),
+    ),
+  })
+  .superRefine((value, context) => {
+    const number = value.documentType === 'PAS' ? /^[A-Za-z0-9]{1,18}$/ : /^[0-9]{1,18}$/
+    if (!number.test(value.documentNumber)) context.addIssue({ code: 'custom', path: ['documentNumber'] })
+    if ((value.accountType === undefined) !== (value.balance === undefined))
+      context.addIssue({ code: 'custom', path: ['balance'] })
+  })
 
 /** The row, or the names of its bad columns. */
 export function accountRowOf(fields: Record<string, unknown>): AccountRow | { readonly bad: readonly string[] } {
   const parsed = row.safeParse(fields)
   if (!parsed.success) return { bad: [...new Set(parsed.error.issues.map((issue) => String(issue.path[0] ?? 'row')))] }
   const { cardNumber, documentType, documentNumber, state, expires, restrictions, accountType, balance } = parsed.data
-  const amount = balance === undefined ? undefined : Number(balance) === 0 ? (0 as AmountMinor) : minorOfPesos(Number(balance))
+  const amount =
+    balance === undefined ? undefined : Number(balance) === 0 ? (0 as AmountMinor) : minorOfPesos(Number(balance))
   if (amount === null) return { bad: ['balance'] }
   return {
     cardNumber,

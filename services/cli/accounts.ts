@@ -18,21 +18,29 @@ const MAX_LINE_BYTES = 10_000
 
 type Refused = ImportReport['refused'][number]
 
-const program = new Command('npm run accounts --')
-  .description('Registers cards and opens accounts. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.')
-program.command('import')
+const program = new Command('npm run accounts --').description(
+  'Registers cards and opens accounts. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.',
+)
+program
+  .command('import')
   .description('Import a CSV file. Repeating it is harmless: nothing is opened or credited twice.')
   .argument('<file>', `CSV with the header ${ACCOUNT_COLUMNS.join(',')}`)
   .option('--report <file>', 'write the refused lines there, as CSV')
-  .addHelpText('after', `
+  .addHelpText(
+    'after',
+    `
 Columns: expires is YYYY-MM; state one of active (default), inactive, blocked, lost, stolen; restrictions empty or
 no-purchases|no-withdrawals; accountType and balance (pesos) both or neither. A holder with several accounts has a line each.
-Exit codes: 0 all lines are in, 1 some were refused, 2 it could not be done.`)
-  .action(async (file: string, options: { report?: string }) => finish(async (connected) => {
-    const bad: Refused[] = []
-    return send(connected, rowsOf(file, bad), bad, options.report)
-  }))
-program.command('demo')
+Exit codes: 0 all lines are in, 1 some were refused, 2 it could not be done.`,
+  )
+  .action(async (file: string, options: { report?: string }) =>
+    finish(async (connected) => {
+      const bad: Refused[] = []
+      return send(connected, rowsOf(file, bad), bad, options.report)
+    }),
+  )
+program
+  .command('demo')
   .description('Import the cards of the apps file (APPS_FILE), which a demo set has.')
   .action(async () => finish(async (connected) => send(connected, rowsOfCards(connected.apps?.cards ?? []), [])))
 await program.parseAsync()
@@ -43,26 +51,44 @@ async function finish(work: (connected: Connected) => Promise<number>): Promise<
     connected = await connect(process.env)
     process.exitCode = await work(connected)
   } catch (error) {
-    process.stderr.write(`${error instanceof CsvError ? `line ${String(error['lines'])}: not CSV (${error.code})` : explainFile(error)}\n`)
+    process.stderr.write(
+      `${error instanceof CsvError ? `line ${String(error['lines'])}: not CSV (${error.code})` : explainFile(error)}\n`,
+    )
     process.exitCode = EXIT_FAILED
   } finally {
     await connected?.log.close()
   }
 }
 
-async function send(connected: Connected, rows: AsyncIterable<NumberedRow> | Iterable<NumberedRow>, bad: readonly Refused[], reportFile?: string) {
+async function send(
+  connected: Connected,
+  rows: AsyncIterable<NumberedRow> | Iterable<NumberedRow>,
+  bad: readonly Refused[],
+  reportFile?: string,
+) {
   const requester = await createRequester(connected.log, createAvroWire(), connected.replyTimeoutMs)
   let report: ImportReport
   try {
     const keys = createKeyRing(connected.keys)
-    report = await importAccounts(rows, { ask: requester.ask, keys, clock: { now: () => Date.now() }, onProgress: progress() })
+    report = await importAccounts(rows, {
+      ask: requester.ask,
+      keys,
+      clock: { now: () => Date.now() },
+      onProgress: progress(),
+    })
   } finally {
     await requester.close()
   }
   const refused = [...bad, ...report.refused].sort((a, b) => a.line - b.line)
-  if (reportFile !== undefined) writeFileSync(reportFile, ['line,reason', ...refused.map(({ line, reason }) => `${line},"${reason}"`), ''].join('\n'))
+  if (reportFile !== undefined)
+    writeFileSync(
+      reportFile,
+      ['line,reason', ...refused.map(({ line, reason }) => `${line},"${reason}"`), ''].join('\n'),
+    )
   for (const { line, reason } of refused) process.stderr.write(`line ${line}: ${reason}\n`)
-  process.stdout.write(`${report.registered} lines in: ${report.opened} accounts opened by this file, ${report.existing} were there before; ${refused.length} refused\n`)
+  process.stdout.write(
+    `${report.registered} lines in: ${report.opened} accounts opened by this file, ${report.existing} were there before; ${refused.length} refused\n`,
+  )
   return refused.length > 0 ? EXIT_REFUSED : 0
 }
 
@@ -79,11 +105,23 @@ function progress(): (report: ImportReport, count: number) => void {
 
 /** Rows one by one, so that a file may be of any size. Lines that are no row are noted. @throws CsvError */
 async function* rowsOf(file: string, bad: Refused[]): AsyncGenerator<NumberedRow> {
-  const parser = createReadStream(file).on('error', (error) => parser.destroy(error)).pipe(parse({
-    columns: (header: string[]) => header.map((name) => name.trim()), bom: true, trim: true, skip_empty_lines: true, info: true,
-    relax_column_count: true, max_record_size: MAX_LINE_BYTES,
-  }))
-  for await (const { record, info } of parser as AsyncIterable<{ record: Record<string, unknown>; info: { lines: number } }>) {
+  const parser = createReadStream(file)
+    .on('error', (error) => parser.destroy(error))
+    .pipe(
+      parse({
+        columns: (header: string[]) => header.map((name) => name.trim()),
+        bom: true,
+        trim: true,
+        skip_empty_lines: true,
+        info: true,
+        relax_column_count: true,
+        max_record_size: MAX_LINE_BYTES,
+      }),
+    )
+  for await (const { record, info } of parser as AsyncIterable<{
+    record: Record<string, unknown>
+    info: { lines: number }
+  }>) {
     const row = accountRowOf(record)
     if ('bad' in row) bad.push({ line: info.lines, reason: `malformed: ${row.bad.join(', ')}` })
     else yield { line: info.lines, row }
@@ -92,5 +130,7 @@ async function* rowsOf(file: string, bad: Refused[]): AsyncGenerator<NumberedRow
 
 function explainFile(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR' ? `the file cannot be read (${code})` : explain(error)
+  return code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR'
+    ? `the file cannot be read (${code})`
+    : explain(error)
 }

@@ -50,9 +50,16 @@ async function follow(log: Log, partitions: number, options: Options): Promise<v
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
-  const subscriptions = await Promise.all(Array.from({ length: partitions }, (_, partition) => log.follow({
-    topic: TOPIC.events, partition, from: options.from, onRecords: (records) => records.forEach((record) => print(record, options)),
-  })))
+  const subscriptions = await Promise.all(
+    Array.from({ length: partitions }, (_, partition) =>
+      log.follow({
+        topic: TOPIC.events,
+        partition,
+        from: options.from,
+        onRecords: (records) => records.forEach((record) => print(record, options)),
+      }),
+    ),
+  )
   await Promise.race([ended, ...subscriptions.map((subscription) => subscription.failed)])
   await Promise.all(subscriptions.map((subscription) => subscription.stop()))
 }
@@ -79,8 +86,14 @@ function line(event: AuthorizationEvent): string {
     case 'token-judged':
     case 'transaction-decided': {
       const { command, responseCode = '--', reason, slot, version, facts } = event
-      const amount = 'amountMinor' in command && command.amountMinor !== undefined ? ` ${(command.amountMinor / 100).toFixed(2)}` : ''
-      const changed = facts.filter(({ kind }) => kind !== 'outcome-recorded').map(({ kind }) => kind).join(', ')
+      const amount =
+        'amountMinor' in command && command.amountMinor !== undefined
+          ? ` ${(command.amountMinor / 100).toFixed(2)}`
+          : ''
+      const changed = facts
+        .filter(({ kind }) => kind !== 'outcome-recorded')
+        .map(({ kind }) => kind)
+        .join(', ')
       return `${time} ${scopeKey(command.scope)} ${responseCode} ${reason}${amount} [${slot} v${version}${changed && `: ${changed}`}]`
     }
   }

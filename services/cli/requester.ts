@@ -24,7 +24,9 @@ export async function createRequester(log: Log, wire: Wire, timeoutMs: number): 
   const waiters = createWaiters({ maxOpenCalls: MAX_ASKED, maxCallsPerReply: MAX_ASKED }, wheel, () => undefined)
   const partition = randomInt(await log.partitions(TOPIC.replies))
   const subscription = await log.follow({
-    topic: TOPIC.replies, partition, from: 'end',
+    topic: TOPIC.replies,
+    partition,
+    from: 'end',
     onRecords: (records) => {
       for (const record of records) {
         try {

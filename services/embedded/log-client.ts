@@ -11,7 +11,9 @@ export function borrowLog(path: string): Log {
   const call = async (target: string, body?: string): Promise<IncomingMessage> => {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const sent = request({ socketPath: path, path: target, method: body === undefined ? 'GET' : 'POST' }, resolve)
-      sent.once('error', () => reject(new LogError('no embedded service answers: is `npm start` running on this PORT?')))
+      sent.once('error', () =>
+        reject(new LogError('no embedded service answers: is `npm start` running on this PORT?')),
+      )
       sent.end(body)
     })
     if (response.statusCode !== 200) throw new LogError(`the embedded service refused ${target.split('?')[0]}`)
@@ -28,10 +30,12 @@ export function borrowLog(path: string): Log {
       await text(await call('/publish', JSON.stringify(body)))
     },
     consume: () => Promise.reject(new LogError('groups of an embedded service are its own')),
-    follow: async (options) => follow(await call(`/follow?${place(options.topic, options.partition)}&from=${options.from}`), options),
-    async* read(topic, partition, from, to) {
+    follow: async (options) =>
+      follow(await call(`/follow?${place(options.topic, options.partition)}&from=${options.from}`), options),
+    async *read(topic, partition, from, to) {
       const bounds = `${from === undefined ? '' : `&from=${from}`}${to === undefined ? '' : `&to=${to}`}`
-      for await (const line of createInterface({ input: await call(`/read?${place(topic, partition)}${bounds}`) })) yield stored(line)
+      for await (const line of createInterface({ input: await call(`/read?${place(topic, partition)}${bounds}`) }))
+        yield stored(line)
     },
     ping: async () => void (await partitions('replies')),
     close: () => Promise.resolve(),

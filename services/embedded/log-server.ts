@@ -1,5 +1,5 @@
-// Lends the embedded log to command lines of the same user: HTTP with one JSON text a line, on a Unix socket that only its
-// owner can open. It is no API for services: they use Kafka.
+// Lends the embedded log to command lines of the same user: HTTP with one JSON text a line, on a Unix socket that only
+// its owner can open. It is no API for services: they use Kafka.
 
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -14,7 +14,10 @@ export function socketPath(port: number): string {
 }
 
 export type WireRecord = Omit<LogRecord, 'value'> & { readonly value: string }
-export type WireStored = Omit<StoredRecord, 'value' | 'offset'> & { readonly value: string | null; readonly offset: string }
+export type WireStored = Omit<StoredRecord, 'value' | 'offset'> & {
+  readonly value: string | null
+  readonly offset: string
+}
 
 export interface LogServer {
   close(): Promise<void>
@@ -32,10 +35,11 @@ export async function lendLog(log: Log, path: string): Promise<LogServer> {
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve))
   chmodSync(path, 0o600)
   return {
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
   }
 }
 
@@ -64,7 +68,10 @@ async function answer(log: Log, request: IncomingMessage, response: ServerRespon
 }
 
 async function follow(log: Log, options: Omit<FollowOptions, 'onRecords'>, response: ServerResponse): Promise<void> {
-  const subscription = await log.follow({ ...options, onRecords: (records) => void response.write(records.map(line).join('')) })
+  const subscription = await log.follow({
+    ...options,
+    onRecords: (records) => void response.write(records.map(line).join('')),
+  })
   response.write('{"following":true}\n')
   response.once('close', () => void subscription.stop())
 }
@@ -78,6 +85,10 @@ function bound(offset: string | null): bigint | undefined {
 }
 
 function line({ value, offset, ...record }: StoredRecord): string {
-  const stored: WireStored = { ...record, offset: String(offset), value: value && Buffer.from(value).toString('base64') }
+  const stored: WireStored = {
+    ...record,
+    offset: String(offset),
+    value: value && Buffer.from(value).toString('base64'),
+  }
   return `${JSON.stringify(stored)}\n`
 }

@@ -1,5 +1,5 @@
-// Everything in one process on memory: to try the service out and to develop against it. It forgets all when it ends, so it
-// is never a fallback for a broker that is missing.
+// Everything in one process on memory: to try the service out and to develop against it. It forgets all when it ends, so
+// it is never a fallback for a broker that is missing.
 
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { systemEntropy } from '../adapters/keys/entropy.ts'
@@ -36,10 +36,26 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
       process.exit(1)
     },
   }
-  const workers = await Promise.all(([['issuer', TOPIC.tokenRequests], ['authorizer', TOPIC.purchaseRequests]] as const).map(
-    ([group, topic]) => startWorker({
-      log, store, wire, shell, observer, group, topic, maxRound: config.batchRecords, maxInFlight: config.maxInFlight,
-    })))
+  const workers = await Promise.all(
+    (
+      [
+        ['issuer', TOPIC.tokenRequests],
+        ['authorizer', TOPIC.purchaseRequests],
+      ] as const
+    ).map(([group, topic]) =>
+      startWorker({
+        log,
+        store,
+        wire,
+        shell,
+        observer,
+        group,
+        topic,
+        maxRound: config.batchRecords,
+        maxInFlight: config.maxInFlight,
+      }),
+    ),
+  )
   const requester = await createRequester(log, wire, config.replyTimeoutMs)
   const { refused } = await importAccounts(rowsOfCards(config.apps.cards), { ask: requester.ask, keys, clock })
   await requester.close()
@@ -47,22 +63,37 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
 
   const { shutdownTimeoutMs } = config
   const app = createIngress({
-    log, wire, keys, clock, logger, registry, evertecApps: config.apps.evertec, storePing: () => store.ping(), limits: limitsOf(config),
+    log,
+    wire,
+    keys,
+    clock,
+    logger,
+    registry,
+    evertecApps: config.apps.evertec,
+    storePing: () => store.ping(),
+    limits: limitsOf(config),
   })
   const lent = await lendLog(log, socketPath(config.port))
-  onShutdown([
-    { name: 'http', run: () => app.close() },
-    { name: 'lent log', run: () => lent.close() },
-    { name: 'workers', run: async () => void (await Promise.all(workers.map((worker) => worker.stop(shutdownTimeoutMs)))) },
-    { name: 'log', run: () => log.close() },
-  ], { logger, deadlineMs: shutdownTimeoutMs + SHUTDOWN_SLACK_MS })
+  onShutdown(
+    [
+      { name: 'http', run: () => app.close() },
+      { name: 'lent log', run: () => lent.close() },
+      {
+        name: 'workers',
+        run: async () => void (await Promise.all(workers.map((worker) => worker.stop(shutdownTimeoutMs)))),
+      },
+      { name: 'log', run: () => log.close() },
+    ],
+    { logger, deadlineMs: shutdownTimeoutMs + SHUTDOWN_SLACK_MS },
+  )
   await app.listen({ host: config.host, port: config.port })
   greet(config)
 }
 
 function greet({ port, apps }: EmbeddedConfig): void {
   const set = apps.demo ? `with the demo set (${apps.cards.length} cards)` : `with ${apps.evertec.length} apps`
-  process.stdout.write(`The payment-token service listens on http://127.0.0.1:${port}, in memory, ${set}. Ctrl-C ends it.
+  process.stdout
+    .write(`The payment-token service listens on http://127.0.0.1:${port}, in memory, ${set}. Ctrl-C ends it.
 Everything is forgotten when it ends; \`npm run stack\` runs it on a real Kafka and Redis.
 
 ${apps.demo ? curlExamples(port) : ''}

@@ -35,19 +35,29 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
   const wheel = createTimerWheel()
   const waiters = createWaiters(limits, wheel, metrics.openCalls)
   const reader = createReplyReader({
-    log, wire, logger, partition: deps.replyPartition, onMalformed: metrics.malformedReply,
+    log,
+    wire,
+    logger,
+    partition: deps.replyPartition,
+    onMalformed: metrics.malformedReply,
     onReply: (reply) => {
       if (!waiters.answer(reply)) metrics.lateReply()
     },
   })
   let accepting = true
   const readiness = createReadiness({
-    logPing: () => log.ping(), storePing: deps.storePing ?? (async () => {}),
-    replies: () => reader.partition !== null, accepting: () => accepting,
+    logPing: () => log.ping(),
+    storePing: deps.storePing ?? (async () => {}),
+    replies: () => reader.partition !== null,
+    accepting: () => accepting,
     intervalMs: limits.probeIntervalMs,
   })
   const submit = createSubmit({
-    log, wire, logger, waiters, replyTimeoutMs: limits.replyTimeoutMs,
+    log,
+    wire,
+    logger,
+    waiters,
+    replyTimeoutMs: limits.replyTimeoutMs,
     replyPartition: () => (accepting ? reader.partition : null),
   })
 

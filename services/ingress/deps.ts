@@ -58,7 +58,10 @@ export function limitsOf(
 ): IngressLimits {
   const { replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls } = config
   return {
-    ...DEFAULT_LIMITS, replyTimeoutMs, shutdownTimeoutMs, maxOpenCalls,
+    ...DEFAULT_LIMITS,
+    replyTimeoutMs,
+    shutdownTimeoutMs,
+    maxOpenCalls,
     maxConnections: maxOpenCalls + SPARE_CONNECTIONS,
   }
 }

@@ -15,21 +15,33 @@ import { limitsOf } from './deps.ts'
 async function run(config: IngressConfig, logger: Logger): Promise<void> {
   const registry = createRegistry('ingress')
   const log = await createKafkaLog({
-    ...config.kafka, clientId: 'ingress', logger, requestTimeoutMs: config.replyTimeoutMs,
+    ...config.kafka,
+    clientId: 'ingress',
+    logger,
+    requestTimeoutMs: config.replyTimeoutMs,
     onMetric: createLogMetrics(registry),
   })
   const store = await createRedisStore({ ...config.redis, log: logger })
   const app = createIngress({
-    log, logger, registry, storePing: () => store.ping(),
-    wire: createAvroWire(), keys: createKeyRing(config.keys), clock: { now: () => Date.now() },
-    evertecApps: config.apps.evertec, replyPartition: config.replyPartition,
+    log,
+    logger,
+    registry,
+    storePing: () => store.ping(),
+    wire: createAvroWire(),
+    keys: createKeyRing(config.keys),
+    clock: { now: () => Date.now() },
+    evertecApps: config.apps.evertec,
+    replyPartition: config.replyPartition,
     limits: limitsOf(config),
   })
-  onShutdown([
-    { name: 'http', run: () => app.close() },
-    { name: 'log', run: () => log.close() },
-    { name: 'store', run: () => store.close() },
-  ], { logger, deadlineMs: config.shutdownTimeoutMs + SHUTDOWN_SLACK_MS })
+  onShutdown(
+    [
+      { name: 'http', run: () => app.close() },
+      { name: 'log', run: () => log.close() },
+      { name: 'store', run: () => store.close() },
+    ],
+    { logger, deadlineMs: config.shutdownTimeoutMs + SHUTDOWN_SLACK_MS },
+  )
   await app.listen({ host: config.host, port: config.port })
   logger.info({ host: config.host, port: config.port }, 'listening')
 }

@@ -18,16 +18,24 @@ export interface IngressMetrics {
 export function createIngressMetrics(registry: Registry): IngressMetrics {
   const registers = [registry]
   const responses = new Counter({
-    name: 'ingress_responses_total', help: 'HTTP responses', labelNames: ['route', 'status', 'code'], registers,
+    name: 'ingress_responses_total',
+    help: 'HTTP responses',
+    labelNames: ['route', 'status', 'code'],
+    registers,
   })
   const durations = new Histogram({
-    name: 'ingress_response_seconds', help: 'Time to respond', labelNames: ['route'], buckets: DURATION_BUCKETS,
+    name: 'ingress_response_seconds',
+    help: 'Time to respond',
+    labelNames: ['route'],
+    buckets: DURATION_BUCKETS,
     registers,
   })
   const open = new Gauge({ name: 'ingress_open_calls', help: 'Calls that wait for a reply', registers })
   const late = new Counter({ name: 'ingress_replies_late_total', help: 'Replies for which no call waits', registers })
   const malformed = new Counter({
-    name: 'ingress_replies_malformed_total', help: 'Records that are no reply', registers,
+    name: 'ingress_replies_malformed_total',
+    help: 'Records that are no reply',
+    registers,
   })
   return {
     response: (route, status, code, seconds) => {

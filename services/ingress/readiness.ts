@@ -37,7 +37,7 @@ export function createReadiness({ logPing, storePing, replies, accepting, interv
   let store = false
   const parts = () => ({ log, store, replies: replies(), accepting: accepting() })
   const probe = async () => {
-    [log, store] = await Promise.all([answers(logPing), answers(storePing)])
+    ;[log, store] = await Promise.all([answers(logPing), answers(storePing)])
   }
   const keepProbing = async () => {
     while (!stopping.signal.aborted) {
@@ -63,7 +63,13 @@ async function answers(ping: () => Promise<void>): Promise<boolean> {
   const tooLate = new AbortController()
   const late = sleep(PATIENCE_MS, false, { signal: tooLate.signal, ref: false }).catch(() => false)
   try {
-    return await Promise.race([ping().then(() => true, () => false), late])
+    return await Promise.race([
+      ping().then(
+        () => true,
+        () => false,
+      ),
+      late,
+    ])
   } finally {
     tooLate.abort()
   }

@@ -26,7 +26,8 @@ export function routeOf(body: EdgeBody): Route {
       return { topic: topicFor(body.original.transactionCode), key: scopeKey(body.original) }
     case 'INQUIRY':
       return { topic: topicFor(body.of.transactionCode), key: scopeKey(body.of) }
-    default: return body satisfies never
+    default:
+      return body satisfies never
   }
 }
 

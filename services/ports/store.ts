@@ -1,14 +1,20 @@
 // The store: slots of named entries, each slot with one version. A cache of the log: see ARCHITECTURE.md.
 // A failed call throws StoreError; it never looks like an absent entry.
 
-/** The version of a slot as the store compares it: the number and the hash of the event that made it. '' before the first. */
+/**
+ * The version of a slot as the store compares it: the number and the hash of the event that made it. '' before the
+ * first.
+ */
 export type SlotTag = string
 
 export interface SlotRead {
   readonly slot: string
   /** Names of entries, such as `guard` or `token:<hash>`. */
   readonly names: readonly string[]
-  /** Before reading: set `claim` if absent to `value` (null: set nothing), and keep it at least until `expiresAt`, Unix ms. */
+  /**
+   * Before reading: set `claim` if absent to `value` (null: set nothing), and keep it at least until `expiresAt`, Unix
+   * ms.
+   */
   readonly claim?: { readonly value: string | null; readonly expiresAt: number }
 }
 

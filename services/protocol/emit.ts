@@ -8,7 +8,10 @@ import { scopeKey } from '../core/transaction/scope.ts'
 import { LIVE, outcomeName } from './entries.ts'
 import { load, publish, type Part, type ReplyBody, type Shell } from './operations.ts'
 
-/** Publish the slot's events up to the outcome's, wait, and reply; null when the world changed and it must be loaded again. */
+/**
+ * Publish the slot's events up to the outcome's, wait, and reply; null when the world changed and it must be loaded
+ * again.
+ */
 export function* emit(command: Command, slot: string, shell: Shell): Part<ReplyBody | null> {
   const scope = scopeKey(command.scope)
   const names = command.kind === 'TOKEN_GENERATION' ? [outcomeName(scope), LIVE] : [outcomeName(scope)]
@@ -34,10 +37,24 @@ export function* refuse(command: Command, found: SlotState, shell: Shell): Part<
 }
 
 /** What is replied for a recorded outcome. A token is shown only while it is live, unused and unclaimed. */
-export function replyOf(scope: string, fingerprint: string, inquiryId: string, outcome: Outcome, state: SlotState, shell: Shell): ReplyBody {
+export function replyOf(
+  scope: string,
+  fingerprint: string,
+  inquiryId: string,
+  outcome: Outcome,
+  state: SlotState,
+  shell: Shell,
+): ReplyBody {
   const { responseCode, authorizationNumber, token } = outcome
   return {
-    scope, fingerprint, inquiryId, found: true, responseCode, authorizationNumber, token, state: outcome.state,
+    scope,
+    fingerprint,
+    inquiryId,
+    found: true,
+    responseCode,
+    authorizationNumber,
+    token,
+    state: outcome.state,
     tokenShown: token !== undefined && inquiryId === '' && isLive(state.live, token.hash, shell.clock.now()),
   }
 }

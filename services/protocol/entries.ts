@@ -1,5 +1,5 @@
-// A slot's state as the store's named entries: names, texts, and how long memory may hold them.
-// Validity never rests on these expiries; they only free memory, and always later than anything that is still decided by data.
+// A slot's state as the store's named entries: names, texts, and how long memory may hold them. Validity never rests on
+// these expiries; they only free memory, and always later than anything that is still decided by data.
 
 import type { Account, AccountType } from '../core/account/account.ts'
 import type { Card } from '../core/card/card.ts'
@@ -42,7 +42,10 @@ export function tagOf(state: Pick<SlotState, 'version' | 'head'>): string {
 /** The state that a view shows. */
 export function stateOf(view: SlotView): SlotState {
   const dot = view.tag.indexOf('.')
-  const start = dot < 0 ? emptySlot(view.slot) : { ...emptySlot(view.slot), version: Number(view.tag.slice(0, dot)), head: view.tag.slice(dot + 1) }
+  const start =
+    dot < 0
+      ? emptySlot(view.slot)
+      : { ...emptySlot(view.slot), version: Number(view.tag.slice(0, dot)), head: view.tag.slice(dot + 1) }
   return withEntries(start, view.entries)
 }
 
@@ -55,15 +58,32 @@ export function withEntries(state: SlotState, entries: ReadonlyMap<string, strin
     const colon = name.indexOf(':')
     const rest = name.slice(colon + 1)
     switch (colon < 0 ? name : name.slice(0, colon)) {
-      case 'guard': next.guard = value as Guard; break
-      case 'live': next.live = value as LiveToken[]; break
-      case 'card': next.card = value as Card; break
-      case 'claim': next.claim = value as Claim; break
-      case 'token': next.tokens = own(next.tokens, state.tokens).set(rest, value as Token); break
-      case 'account': next.accounts = own(next.accounts, state.accounts).set(rest as AccountType, value as Account); break
-      case 'outcome': next.outcomes = own(next.outcomes, state.outcomes).set(rest, value as Outcome); break
-      case 'verdict': next.verdicts = own(next.verdicts, state.verdicts).set(rest, value as VerdictRecord); break
-      default: throw new Error(`unknown entry ${name}`)
+      case 'guard':
+        next.guard = value as Guard
+        break
+      case 'live':
+        next.live = value as LiveToken[]
+        break
+      case 'card':
+        next.card = value as Card
+        break
+      case 'claim':
+        next.claim = value as Claim
+        break
+      case 'token':
+        next.tokens = own(next.tokens, state.tokens).set(rest, value as Token)
+        break
+      case 'account':
+        next.accounts = own(next.accounts, state.accounts).set(rest as AccountType, value as Account)
+        break
+      case 'outcome':
+        next.outcomes = own(next.outcomes, state.outcomes).set(rest, value as Outcome)
+        break
+      case 'verdict':
+        next.verdicts = own(next.verdicts, state.verdicts).set(rest, value as VerdictRecord)
+        break
+      default:
+        throw new Error(`unknown entry ${name}`)
     }
   }
   return next
@@ -73,7 +93,7 @@ type Writable = { -readonly [K in keyof SlotState]: SlotState[K] }
 
 /** A map that may be changed: copied the first time. */
 function own<K, V>(map: ReadonlyMap<K, V>, shared: ReadonlyMap<K, V>): Map<K, V> {
-  return map === shared ? new Map(map) : map as Map<K, V>
+  return map === shared ? new Map(map) : (map as Map<K, V>)
 }
 
 /** What has to be written so that the store shows `after` where it showed `before`. */
@@ -103,7 +123,11 @@ export function writesBetween(before: SlotState, after: SlotState, now: number, 
   return writes
 }
 
-function eachChanged<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>, write: (key: K, value: V) => void): void {
+function eachChanged<K, V>(
+  before: ReadonlyMap<K, V>,
+  after: ReadonlyMap<K, V>,
+  write: (key: K, value: V) => void,
+): void {
   if (before === after) return
   for (const [key, value] of after) if (before.get(key) !== value) write(key, value)
 }

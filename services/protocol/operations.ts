@@ -1,5 +1,5 @@
-// What a protocol step may ask of the world. A transaction is a generator that yields these; whoever runs it (the worker's
-// rounds, the simulation) carries them out, many transactions at once. No step does anything by itself.
+// What a protocol step may ask of the world. A transaction is a generator that yields these; whoever runs it (the
+// worker's rounds, the simulation) carries them out, many transactions at once. No step does anything by itself.
 
 import type { RefusalEvent, SeenOutside, ClaimRef, Drawn } from '../core/subject/event.ts'
 import type { Rules } from '../core/subject/rules.ts'
@@ -25,8 +25,8 @@ export interface LoadOperation {
   /** Counters of a fixed window. */
   readonly counters: readonly string[]
   /**
-   * Only what is committed will do. Otherwise units of the same round that are on their way may be seen, since a unit of
-   * one's own on the same slot then conflicts with them, and a publication waits for them.
+   * Only what is committed will do. Otherwise units of the same round that are on their way may be seen, since a unit
+   * of one's own on the same slot then conflicts with them, and a publication waits for them.
    */
   readonly settled: boolean
 }

@@ -27,13 +27,19 @@ export function* placeOf(command: Placed, presented: string, shell: Shell): Part
     case 'TOKEN_GENERATION': {
       const card = command.card && (yield* loadCard(command.card))
       if (command.document) return { slot: holderSlot(command.document.hash), card }
-      return command.card ? { slot: subjectOf(command.card, card), card } : { slot: terminalSlot(command.acquirer.terminalHash) }
+      return command.card
+        ? { slot: subjectOf(command.card, card), card }
+        : { slot: terminalSlot(command.acquirer.terminalHash) }
     }
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL': {
       const card = yield* loadCard(command.card)
       const atTerminal = presented.length === shell.rules.terminalTokenDigits
-      return { slot: subjectOf(command.card, card), card, tokenSlot: atTerminal ? terminalSlot(command.acquirer.terminalHash) : undefined }
+      return {
+        slot: subjectOf(command.card, card),
+        card,
+        tokenSlot: atTerminal ? terminalSlot(command.acquirer.terminalHash) : undefined,
+      }
     }
   }
 }

@@ -16,8 +16,19 @@ import { CLAIM, outcomeName, verdictName } from './entries.ts'
 import { placeOf, subjectNames, tokenNames, type Placed } from './place.ts'
 import { emit, refuse } from './emit.ts'
 import {
-  commit, ContentionError, load, MAX_ATTEMPTS, publish,
-  type Answer, type CommitOperation, type Loaded, type Part, type Protocol, type ReplyBody, type Shell, type SlotAsk,
+  commit,
+  ContentionError,
+  load,
+  MAX_ATTEMPTS,
+  publish,
+  type Answer,
+  type CommitOperation,
+  type Loaded,
+  type Part,
+  type Protocol,
+  type ReplyBody,
+  type Shell,
+  type SlotAsk,
 } from './operations.ts'
 
 /** Candidates a generation draws: with 5 live tokens of 6 digits, none of four is free once in 10^21. */
@@ -57,9 +68,10 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const drawn = draw(job, claim)
     const counter = limiter(command, drawn.now, shell)
-    const loaded = yield* load([
-      { slot: at, names: [CLAIM, outcomeName(scope)], claim }, ...asksFor(job, claim, drawn),
-    ], counter ? [counter.key] : [])
+    const loaded = yield* load(
+      [{ slot: at, names: [CLAIM, outcomeName(scope)], claim }, ...asksFor(job, claim, drawn)],
+      counter ? [counter.key] : [],
+    )
     const found = loaded.state(at)
     const met = found.claim
     if (!met) throw new Error('a scope that was claimed has a claim')
@@ -83,18 +95,28 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
   throw new ContentionError('too many conflicts')
 }
 
-/** Step 4: the verdict on a terminal-bound token is a unit and an event of its own, acknowledged before the account's. */
+/**
+ * Step 4: the verdict on a terminal-bound token is a unit and an event of its own, acknowledged before the account's.
+ */
 function* settleToken(turn: Turn, tokenSlot: string): Part<boolean> {
   const { command, scope, claim, shell, drawn, loaded, counter } = turn
   const state = loaded.state(tokenSlot)
   const verdict = state.verdicts.get(scope)
   if (verdict) return (yield* publish([{ slot: tokenSlot, version: verdict.version }])) === 'done'
   if (loaded.state(claim.slot).outcomes.has(scope)) return true
-  if (command.kind !== 'TOKEN_PURCHASE' && command.kind !== 'TOKEN_WITHDRAWAL') throw new Error('only a purchase presents a token')
+  if (command.kind !== 'TOKEN_PURCHASE' && command.kind !== 'TOKEN_WITHDRAWAL')
+    throw new Error('only a purchase presents a token')
   const seen: SeenOutside = { terminalWrongTokens: counter && loaded.count(counter.key) }
   const decision = decideVerdict({ state, command, seen, drawn, rules: shell.rules })
   const answer = yield* commit({
-    state, command, decision, seen, drawn, claims: [{ scope, claim }], claimAbsent: false, count: wrongCount(decision, counter),
+    state,
+    command,
+    decision,
+    seen,
+    drawn,
+    claims: [{ scope, claim }],
+    claimAbsent: false,
+    count: wrongCount(decision, counter),
   })
   return answer === 'done' && (yield* publish([{ slot: tokenSlot, version: state.version + 1 }])) === 'done'
 }
@@ -106,10 +128,21 @@ function* decideOnSubject(turn: Turn): Part<Answer> {
   if (state.outcomes.has(scope)) return 'done'
   const verdict = claim.tokenSlot === undefined ? undefined : loaded.state(claim.tokenSlot).verdicts.get(scope)?.verdict
   if (claim.tokenSlot !== undefined && !verdict) return 'conflict'
-  const seen: SeenOutside = { card, verdict, terminalWrongTokens: verdict ? undefined : counter && loaded.count(counter.key) }
+  const seen: SeenOutside = {
+    card,
+    verdict,
+    terminalWrongTokens: verdict ? undefined : counter && loaded.count(counter.key),
+  }
   const decision = decide({ state, command, seen, drawn, rules: shell.rules })
   return yield* commit({
-    state, command, decision, seen, drawn, claims: [{ scope, claim }], claimAbsent: false, count: wrongCount(decision, counter),
+    state,
+    command,
+    decision,
+    seen,
+    drawn,
+    claims: [{ scope, claim }],
+    claimAbsent: false,
+    count: wrongCount(decision, counter),
   })
 }
 
@@ -125,7 +158,13 @@ function asksFor({ command, scope }: Job, claim: OwnClaim, drawn: Drawn): SlotAs
 }
 
 function* commitLate(command: Placed, state: SlotState, shell: Shell): Part<Answer> {
-  const drawn: Drawn = { now: shell.clock.now(), authorizationNumber: '', candidates: [], presented: [], presentedDigits: 0 }
+  const drawn: Drawn = {
+    now: shell.clock.now(),
+    authorizationNumber: '',
+    candidates: [],
+    presented: [],
+    presentedDigits: 0,
+  }
   const decision = decideLateOriginal({ state, command, seen: {}, drawn, rules: shell.rules })
   return yield* commit({ state, command, decision, seen: {}, drawn, claims: [], claimAbsent: false })
 }
@@ -174,5 +213,7 @@ function limiter(command: Placed, now: number, { rules }: Shell): Counter | unde
 }
 
 function wrongCount(decision: Decision, counter: Counter | undefined): Counter | undefined {
-  return decision.facts.some((fact) => fact.kind === 'guard-changed' && fact.guard.wrongAt.length > 0) ? counter : undefined
+  return decision.facts.some((fact) => fact.kind === 'guard-changed' && fact.guard.wrongAt.length > 0)
+    ? counter
+    : undefined
 }

@@ -8,7 +8,17 @@ import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideTokenUndone, decideUndoing, decideUndoingUnknown } from '../core/undoing/decide-undoing.ts'
 import { accountName, CLAIM, LIVE, outcomeName, tokenName, verdictName } from './entries.ts'
 import { emit, refuse } from './emit.ts'
-import { commit, ContentionError, load, MAX_ATTEMPTS, publish, type Answer, type Part, type Protocol, type Shell } from './operations.ts'
+import {
+  commit,
+  ContentionError,
+  load,
+  MAX_ATTEMPTS,
+  publish,
+  type Answer,
+  type Part,
+  type Protocol,
+  type Shell,
+} from './operations.ts'
 
 type OriginalClaim = Extract<Claim, { kind: 'claim' }>
 
@@ -30,7 +40,8 @@ export function* undo(command: Undoing, shell: Shell): Protocol {
   const job: Undo = { command, shell, scope, original, ownClaim }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const loaded = yield* load([
-      { slot: ownAt, names: [CLAIM], claim: ownClaim }, { slot: originalAt, names: [CLAIM, outcomeName(scope)] },
+      { slot: ownAt, names: [CLAIM], claim: ownClaim },
+      { slot: originalAt, names: [CLAIM, outcomeName(scope)] },
     ])
     const own = loaded.state(ownAt)
     if (own.claim?.fingerprint !== command.fingerprint) {
@@ -61,7 +72,9 @@ function* undoUnknown({ command, shell, scope, ownClaim }: Undo, state: SlotStat
 /** Steps 3 to 5: the original has a subject; undo it there, in one unit. */
 function* undoClaimed(job: Undo, claim: OriginalClaim): Part<Answer> {
   const { command, shell, scope, original, ownClaim } = job
-  const first = (yield* load([{ slot: claim.slot, names: [outcomeName(scope), outcomeName(original), LIVE] }])).state(claim.slot)
+  const first = (yield* load([{ slot: claim.slot, names: [outcomeName(scope), outcomeName(original), LIVE] }])).state(
+    claim.slot,
+  )
   if (first.outcomes.has(scope)) return 'done'
   const decided = first.outcomes.get(original)
   if (!decided && command.kind === 'REVERSAL' && claim.tokenSlot !== undefined) {
@@ -73,7 +86,10 @@ function* undoClaimed(job: Undo, claim: OriginalClaim): Part<Answer> {
   if (state.outcomes.has(original) !== (decided !== undefined)) return 'conflict'
   const drawn = draw(shell)
   const decision = decideUndoing({ state, command, seen: {}, drawn, rules: shell.rules }, claim)
-  const claims = [{ scope, claim: ownClaim }, { scope: original, claim }]
+  const claims = [
+    { scope, claim: ownClaim },
+    { scope: original, claim },
+  ]
   return yield* commit({ state, command, decision, seen: {}, drawn, claims, claimAbsent: false })
 }
 
@@ -85,8 +101,12 @@ function* closeToken(job: Undo, claim: OriginalClaim, tokenSlot: string): Part<A
   if (verdict) return yield* publish([{ slot: tokenSlot, version: verdict.version }])
   const drawn = draw(shell)
   const decision = decideTokenUndone({ state, command, seen: {}, drawn, rules: shell.rules })
-  const claims = [{ scope, claim: ownClaim }, { scope: original, claim }]
-  if ((yield* commit({ state, command, decision, seen: {}, drawn, claims, claimAbsent: false })) === 'conflict') return 'conflict'
+  const claims = [
+    { scope, claim: ownClaim },
+    { scope: original, claim },
+  ]
+  if ((yield* commit({ state, command, decision, seen: {}, drawn, claims, claimAbsent: false })) === 'conflict')
+    return 'conflict'
   return yield* publish([{ slot: tokenSlot, version: state.version + 1 }])
 }
 
@@ -99,6 +119,10 @@ function undoneNames(outcome: Outcome | undefined): string[] {
 
 function draw(shell: Shell): Drawn {
   return {
-    now: shell.clock.now(), authorizationNumber: shell.entropy.authorizationNumber(), candidates: [], presented: [], presentedDigits: 0,
+    now: shell.clock.now(),
+    authorizationNumber: shell.entropy.authorizationNumber(),
+    candidates: [],
+    presented: [],
+    presentedDigits: 0,
   }
 }

@@ -58,24 +58,35 @@ const BOGOTA_BEHIND_UTC_HOURS = 5
 
 const clientId = z.string().regex(/^[a-z0-9-]{1,32}$/)
 
-const evertecApp = z.strictObject({
-  clientId,
-  key: z.string().regex(/^[!-9;-~]{1,64}$/),
-  secret: z.string().min(1).max(256),
-  acquirerIds: z.array(z.string().regex(/^[A-Za-z0-9]{1,11}$/)).min(1).max(1_000),
-  transactionCodes: z.record(z.string().regex(/^[!-~]{1,64}$/), z.enum(FINANCIAL_CODES)).default({}),
-  ratePerSecond: z.number().int().min(1).max(100_000).optional(),
-  disabled: z.boolean().default(false),
-}).transform(({ acquirerIds, disabled, ratePerSecond, ...app }): EvertecAppConfig => (
-  { ...app, acquirers: acquirerIds, enabled: !disabled, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) }
-))
+const evertecApp = z
+  .strictObject({
+    clientId,
+    key: z.string().regex(/^[!-9;-~]{1,64}$/),
+    secret: z.string().min(1).max(256),
+    acquirerIds: z
+      .array(z.string().regex(/^[A-Za-z0-9]{1,11}$/))
+      .min(1)
+      .max(1_000),
+    transactionCodes: z.record(z.string().regex(/^[!-~]{1,64}$/), z.enum(FINANCIAL_CODES)).default({}),
+    ratePerSecond: z.number().int().min(1).max(100_000).optional(),
+    disabled: z.boolean().default(false),
+  })
+  .transform(({ acquirerIds, disabled, ratePerSecond, ...app }): EvertecAppConfig => ({
+    ...app,
+    acquirers: acquirerIds,
+    enabled: !disabled,
+    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+  }))
 
-const document = z.strictObject({
-  type: z.enum(['CC', 'CE', 'TI', 'NIT', 'PAS', 'PPT', 'RC']),
-  number: z.string().regex(/^[A-Za-z0-9]{1,18}$/),
-}).refine(({ type, number }) => type === 'PAS' || /^[0-9]+$/.test(number), {
-  path: ['number'], message: 'must be digits',
-})
+const document = z
+  .strictObject({
+    type: z.enum(['CC', 'CE', 'TI', 'NIT', 'PAS', 'PPT', 'RC']),
+    number: z.string().regex(/^[A-Za-z0-9]{1,18}$/),
+  })
+  .refine(({ type, number }) => type === 'PAS' || /^[0-9]+$/.test(number), {
+    path: ['number'],
+    message: 'must be digits',
+  })
 
 const balance = z.number().transform((value, context) => {
   const minor = value === 0 ? amountMinor(0) : minorOfPesos(value)
@@ -84,22 +95,30 @@ const balance = z.number().transform((value, context) => {
   return z.NEVER
 })
 
-const card = z.strictObject({
-  cardNumber: z.string().regex(/^[0-9]{13,19}$/).refine(passesLuhn, { message: 'must pass Luhn' }),
-  document,
-  state: z.enum(CARD_STATES).default('active'),
-  expires: z.string().regex(/^20[0-9]{2}-(0[1-9]|1[0-2])$/),
-  restrictions: z.array(z.enum(CARD_RESTRICTIONS)).max(CARD_RESTRICTIONS.length).default([]),
-  accounts: z.array(z.strictObject({ type: z.enum(ACCOUNT_TYPES), balance })).max(ACCOUNT_TYPES.length),
-}).transform(({ expires, accounts, ...rest }): SeedCard => ({
-  ...rest,
-  expiresAt: cardExpiry(expires),
-  accounts: accounts.map((account) => ({ type: account.type, amountMinor: account.balance })),
-}))
+const card = z
+  .strictObject({
+    cardNumber: z
+      .string()
+      .regex(/^[0-9]{13,19}$/)
+      .refine(passesLuhn, { message: 'must pass Luhn' }),
+    document,
+    state: z.enum(CARD_STATES).default('active'),
+    expires: z.string().regex(/^20[0-9]{2}-(0[1-9]|1[0-2])$/),
+    restrictions: z.array(z.enum(CARD_RESTRICTIONS)).max(CARD_RESTRICTIONS.length).default([]),
+    accounts: z.array(z.strictObject({ type: z.enum(ACCOUNT_TYPES), balance })).max(ACCOUNT_TYPES.length),
+  })
+  .transform(({ expires, accounts, ...rest }): SeedCard => ({
+    ...rest,
+    expiresAt: cardExpiry(expires),
+    accounts: accounts.map((account) => ({ type: account.type, amountMinor: account.balance })),
+  }))
 
 const appsShape = z.strictObject({
   demo: z.boolean().default(false),
-  clients: z.array(z.strictObject({ id: clientId })).min(1).max(MAX_CLIENTS),
+  clients: z
+    .array(z.strictObject({ id: clientId }))
+    .min(1)
+    .max(MAX_CLIENTS),
   evertec: z.array(evertecApp).max(MAX_APPS).default([]),
   cards: z.array(card).max(MAX_CARDS).default([]),
   keys: keyRingShape.optional(),

@@ -3,8 +3,16 @@
 import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { readApps, type Apps } from './apps.ts'
 import {
-  commonOf, commonVariables, demoAppsVariables, httpVariables, kafkaOf, kafkaVariables, keysOf, keysVariables,
-  type CommonConfig, type KafkaConfig,
+  commonOf,
+  commonVariables,
+  demoAppsVariables,
+  httpVariables,
+  kafkaOf,
+  kafkaVariables,
+  keysOf,
+  keysVariables,
+  type CommonConfig,
+  type KafkaConfig,
 } from './config-groups.ts'
 import { readEnv, type Environment } from './env.ts'
 
@@ -14,7 +22,9 @@ export const CLI_VARIABLES = {
   HOST: commonVariables.HOST,
   SHUTDOWN_TIMEOUT_MS: commonVariables.SHUTDOWN_TIMEOUT_MS,
   REPLY_TIMEOUT_MS: httpVariables.REPLY_TIMEOUT_MS,
-  ...kafkaVariables, ...demoAppsVariables, ...keysVariables,
+  ...kafkaVariables,
+  ...demoAppsVariables,
+  ...keysVariables,
 } as const
 
 export interface CliConfig extends CommonConfig {

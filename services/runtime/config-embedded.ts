@@ -4,8 +4,16 @@ import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import type { Rules } from '../core/subject/rules.ts'
 import { DEMO_SET_FILE, readApps, type Apps } from './apps.ts'
 import {
-  commonOf, commonVariables, demoAppsVariables, httpVariables, keysOf, keysVariables, rulesOf, rulesVariables,
-  workerVariables, type CommonConfig,
+  commonOf,
+  commonVariables,
+  demoAppsVariables,
+  httpVariables,
+  keysOf,
+  keysVariables,
+  rulesOf,
+  rulesVariables,
+  workerVariables,
+  type CommonConfig,
 } from './config-groups.ts'
 import { readEnv, type Environment } from './env.ts'
 
@@ -15,7 +23,9 @@ export const EMBEDDED_VARIABLES = {
   ...httpVariables,
   BATCH_RECORDS: workerVariables.BATCH_RECORDS,
   MAX_IN_FLIGHT: workerVariables.MAX_IN_FLIGHT,
-  ...demoAppsVariables, ...keysVariables, ...rulesVariables,
+  ...demoAppsVariables,
+  ...keysVariables,
+  ...rulesVariables,
 } as const
 
 export interface EmbeddedConfig extends CommonConfig {

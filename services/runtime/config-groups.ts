@@ -24,7 +24,8 @@ export const commonVariables = {
   LOG_LEVEL: variable(oneOf(LOG_LEVELS), { fallback: 'info', description: 'Least important lines that are written.' }),
   HOST: variable(host, { fallback: '127.0.0.1', description: 'Address to listen at; `0.0.0.0` in a container.' }),
   SHUTDOWN_TIMEOUT_MS: variable(wholeNumber(0, 60_000), {
-    fallback: '8000', description: 'How long what is under way may take after SIGTERM, in milliseconds.',
+    fallback: '8000',
+    description: 'How long what is under way may take after SIGTERM, in milliseconds.',
   }),
 } as const
 
@@ -47,7 +48,8 @@ export const kafkaVariables = {
   KAFKA_BROKERS: variable(hostList, { description: 'Brokers to begin with: `host:port`, divided by commas.' }),
   KAFKA_SSL: variable(yesOrNo, { fallback: 'false', description: 'TLS to the brokers.' }),
   KAFKA_SSL_CA: optionalVariable(text(MAX_TEXT), {
-    secret: true, description: 'Certificate authority of the brokers, PEM.',
+    secret: true,
+    description: 'Certificate authority of the brokers, PEM.',
   }),
   KAFKA_SASL_MECHANISM: optionalVariable(oneOf(['plain', 'scram-sha-256', 'scram-sha-512']), {
     description: 'How to sign in at the brokers.',
@@ -58,21 +60,25 @@ export const kafkaVariables = {
 
 export const redisVariables = {
   REDIS_URL: variable(redisUrl, {
-    secret: true, description: 'Redis, with user name and password if needed; `rediss://` for TLS.',
+    secret: true,
+    description: 'Redis, with user name and password if needed; `rediss://` for TLS.',
   }),
   REDIS_CA: optionalVariable(text(MAX_TEXT), { secret: true, description: 'Certificate authority of Redis, PEM.' }),
   REDIS_COMMAND_TIMEOUT_MS: variable(wholeNumber(50, 60_000), {
-    fallback: '2000', description: 'How long a round trip to Redis may take, in milliseconds.',
+    fallback: '2000',
+    description: 'How long a round trip to Redis may take, in milliseconds.',
   }),
 } as const
 
 export const httpVariables = {
   PORT: variable(port, { fallback: '8080', description: 'Port of the HTTP service.' }),
   REPLY_TIMEOUT_MS: variable(wholeNumber(100, 120_000), {
-    fallback: '15000', description: 'How long a call waits for its reply, in milliseconds.',
+    fallback: '15000',
+    description: 'How long a call waits for its reply, in milliseconds.',
   }),
   MAX_OPEN_CALLS: variable(wholeNumber(1, 1_000_000), {
-    fallback: '10000', description: 'Calls that wait for a reply at one time; more get 503.',
+    fallback: '10000',
+    description: 'Calls that wait for a reply at one time; more get 503.',
   }),
 } as const
 
@@ -85,37 +91,43 @@ export const ingressVariables = {
 export const workerVariables = {
   HEALTH_PORT: optionalVariable(port, { description: 'Port of health and metrics of a worker; none when absent.' }),
   BATCH_RECORDS: variable(wholeNumber(1, 5_000), {
-    fallback: '200', description: 'Transactions decided in one round.',
+    fallback: '200',
+    description: 'Transactions decided in one round.',
   }),
   MAX_IN_FLIGHT: variable(wholeNumber(1, 100_000), {
-    fallback: '1000', description: 'Requests taken up and not finished, beyond which the reader waits.',
+    fallback: '1000',
+    description: 'Requests taken up and not finished, beyond which the reader waits.',
   }),
 } as const
 
 export const rulesVariables = {
   TOKEN_DIGITS: variable(wholeNumber(6, 10), {
-    fallback: String(DEFAULT_RULES.tokenDigits), description: 'Digits of a token bound to a document or card.',
+    fallback: String(DEFAULT_RULES.tokenDigits),
+    description: 'Digits of a token bound to a document or card.',
   }),
   MAX_LIVE_TOKENS: variable(wholeNumber(1, 50), {
     fallback: String(DEFAULT_RULES.maxLiveTokens),
     description: 'Live tokens of one subject; one more is declined with 65.',
   }),
   WRONG_TOKENS_TO_LOCK: variable(wholeNumber(1, 100), {
-    fallback: String(DEFAULT_RULES.wrongTokensToLock), description: 'Wrong tokens in the window that lock a subject.',
+    fallback: String(DEFAULT_RULES.wrongTokensToLock),
+    description: 'Wrong tokens in the window that lock a subject.',
   }),
   GUARD_WINDOW_SECONDS: variable(wholeNumber(1, 86_400), {
     fallback: String(DEFAULT_RULES.guardWindowMs / SECOND_MS),
     description: 'Sliding window in which wrong tokens count.',
   }),
   LOCK_SECONDS: variable(wholeNumber(1, 86_400), {
-    fallback: String(DEFAULT_RULES.lockMs / SECOND_MS), description: 'How long a subject is locked.',
+    fallback: String(DEFAULT_RULES.lockMs / SECOND_MS),
+    description: 'How long a subject is locked.',
   }),
   TERMINAL_WRONG_TOKENS: variable(wholeNumber(1, 1_000_000), {
     fallback: String(DEFAULT_RULES.terminalWrongTokens),
     description: 'Wrong tokens of one terminal in its window; beyond it 65.',
   }),
   TERMINAL_WINDOW_SECONDS: variable(wholeNumber(1, 86_400), {
-    fallback: String(DEFAULT_RULES.terminalWindowMs / SECOND_MS), description: 'Fixed window of that limit.',
+    fallback: String(DEFAULT_RULES.terminalWindowMs / SECOND_MS),
+    description: 'Fixed window of that limit.',
   }),
   MAX_AMOUNT: variable(pesos, {
     fallback: String(DEFAULT_RULES.maxAmountMinor / MINOR_PER_PESO),
@@ -162,11 +174,15 @@ export interface KafkaConfig {
 /** @throws ConfigError when half of a sign-in is given, or an authority without TLS. */
 export function kafkaOf(values: Values<typeof kafkaVariables>): KafkaConfig {
   const {
-    KAFKA_BROKERS: brokers, KAFKA_SSL: ssl, KAFKA_SSL_CA: ca, KAFKA_SASL_MECHANISM: mechanism,
-    KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password,
+    KAFKA_BROKERS: brokers,
+    KAFKA_SSL: ssl,
+    KAFKA_SSL_CA: ca,
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password,
   } = values
   if (ca !== undefined && !ssl) throw new ConfigError(['KAFKA_SSL: must be true when KAFKA_SSL_CA is set'])
-  const tls = ssl ? { ssl: ca === undefined ? true as const : { ca } } : {}
+  const tls = ssl ? { ssl: ca === undefined ? (true as const) : { ca } } : {}
   if (mechanism === undefined && username === undefined && password === undefined) return { brokers, ...tls }
   if (mechanism === undefined || username === undefined || password === undefined) {
     throw new ConfigError(['KAFKA_SASL_MECHANISM: is needed together with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'])

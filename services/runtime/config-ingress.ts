@@ -3,13 +3,30 @@
 import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { readApps, type Apps } from './apps.ts'
 import {
-  appsVariables, commonOf, commonVariables, httpVariables, ingressVariables, kafkaOf, kafkaVariables, keysOf,
-  keysVariables, redisOf, redisVariables, type CommonConfig, type KafkaConfig, type RedisConfig,
+  appsVariables,
+  commonOf,
+  commonVariables,
+  httpVariables,
+  ingressVariables,
+  kafkaOf,
+  kafkaVariables,
+  keysOf,
+  keysVariables,
+  redisOf,
+  redisVariables,
+  type CommonConfig,
+  type KafkaConfig,
+  type RedisConfig,
 } from './config-groups.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const INGRESS_VARIABLES = {
-  ...commonVariables, ...httpVariables, ...ingressVariables, ...kafkaVariables, ...redisVariables, ...appsVariables,
+  ...commonVariables,
+  ...httpVariables,
+  ...ingressVariables,
+  ...kafkaVariables,
+  ...redisVariables,
+  ...appsVariables,
   ...keysVariables,
 } as const
 

@@ -39,8 +39,10 @@ function defaultOf(spec: Variable<unknown>): string {
 function defaults(uses: readonly Use[]): string {
   const distinct = new Set(uses.map(({ fallback }) => fallback))
   if (distinct.size === 1) return uses[0]?.fallback ?? ''
-  return [...distinct].map((fallback) => {
-    const processes = uses.filter((use) => use.fallback === fallback).map(({ process }) => process)
-    return `${fallback} (${processes.join(', ')})`
-  }).join(', ')
+  return [...distinct]
+    .map((fallback) => {
+      const processes = uses.filter((use) => use.fallback === fallback).map(({ process }) => process)
+      return `${fallback} (${processes.join(', ')})`
+    })
+    .join(', ')
 }

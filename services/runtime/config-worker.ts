@@ -4,13 +4,31 @@ import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import type { Rules } from '../core/subject/rules.ts'
 import { readApps } from './apps.ts'
 import {
-  commonOf, commonVariables, demoAppsVariables, kafkaOf, kafkaVariables, keysOf, keysVariables, redisOf, redisVariables,
-  rulesOf, rulesVariables, workerVariables, type CommonConfig, type KafkaConfig, type RedisConfig,
+  commonOf,
+  commonVariables,
+  demoAppsVariables,
+  kafkaOf,
+  kafkaVariables,
+  keysOf,
+  keysVariables,
+  redisOf,
+  redisVariables,
+  rulesOf,
+  rulesVariables,
+  workerVariables,
+  type CommonConfig,
+  type KafkaConfig,
+  type RedisConfig,
 } from './config-groups.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const WORKER_VARIABLES = {
-  ...commonVariables, ...workerVariables, ...kafkaVariables, ...redisVariables, ...demoAppsVariables, ...keysVariables,
+  ...commonVariables,
+  ...workerVariables,
+  ...kafkaVariables,
+  ...redisVariables,
+  ...demoAppsVariables,
+  ...keysVariables,
   ...rulesVariables,
 } as const
 

@@ -34,15 +34,22 @@ export function text(max: number): z.ZodType<string, string> {
 }
 
 /** An address to listen at. */
-export const host: z.ZodType<string, string> = z.string()
+export const host: z.ZodType<string, string> = z
+  .string()
   .refine((value) => /^[A-Za-z0-9.:_-]{1,253}$/.test(value), { message: 'must be a host name or an IP address' })
 
 const HOST_AND_PORT = /^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})$/
 const MAX_HOSTS = 32
 
 /** `host:port`, several divided by commas. */
-export const hostList: z.ZodType<readonly string[], string> = z.string()
-  .transform((value) => value.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+export const hostList: z.ZodType<readonly string[], string> = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
   .refine((hosts) => hosts.length >= 1 && hosts.length <= MAX_HOSTS && hosts.every(isHostAndPort), {
     message: `must be 1 to ${MAX_HOSTS} of host:port, divided by commas`,
   })
@@ -53,10 +60,13 @@ function isHostAndPort(value: string): boolean {
 }
 
 /** `redis://` or `rediss://`. */
-export const redisUrl: z.ZodType<string, string> = z.string().refine((value) => {
-  const url = URL.canParse(value) ? new URL(value) : null
-  return url !== null && (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== ''
-}, { message: 'must be a URL of the form redis://[user:password@]host[:port] or rediss://…' })
+export const redisUrl: z.ZodType<string, string> = z.string().refine(
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : null
+    return url !== null && (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== ''
+  },
+  { message: 'must be a URL of the form redis://[user:password@]host[:port] or rediss://…' },
+)
 
 /** Pesos with at most two decimals, above zero; as minor units. */
 export const pesos: z.ZodType<AmountMinor, string> = z.string().transform((value, context) => {
@@ -68,12 +78,15 @@ export const pesos: z.ZodType<AmountMinor, string> = z.string().transform((value
 
 /** JSON of a given shape. */
 export function json<T>(shape: z.ZodType<T>): z.ZodType<T, string> {
-  return z.string().transform((value, context): unknown => {
-    try {
-      return JSON.parse(value)
-    } catch {
-      context.addIssue({ code: 'custom', message: 'must be JSON' })
-      return z.NEVER
-    }
-  }).pipe(shape as z.ZodType<T, unknown>) as z.ZodType<T, string>
+  return z
+    .string()
+    .transform((value, context): unknown => {
+      try {
+        return JSON.parse(value)
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(shape as z.ZodType<T, unknown>) as z.ZodType<T, string>
 }

@@ -72,7 +72,7 @@ function readVariable(name: string, spec: Variable<unknown>, env: Environment): 
   if (file !== undefined && given(env[name]) !== undefined) {
     throw new ConfigError([`${name}: is set, and ${name}_FILE too`])
   }
-  const source = file === undefined ? text : given(readTextFile(file, `${name}_FILE`)) ?? spec.fallback
+  const source = file === undefined ? text : (given(readTextFile(file, `${name}_FILE`)) ?? spec.fallback)
   if (source === undefined) {
     if (spec.optional) return undefined
     throw new ConfigError([`${name}: is required`])
@@ -103,20 +103,28 @@ export function readTextFile(path: string, name: string): string {
 /** zod's issues as lines: the place and the rule. Issues that would quote the input are told by their code alone. */
 export function problemsOf(name: string, error: z.ZodError): readonly string[] {
   return error.issues.map((issue) => {
-    const place = issue.path.map((part) => typeof part === 'number' ? `[${part}]` : `.${String(part)}`).join('')
+    const place = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
     return `${name}${place}: ${ruleOf(issue)}`
   })
 }
 
 function ruleOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
-    case 'custom': return issue.message
-    case 'invalid_type': return `must be of type ${issue.expected}`
-    case 'invalid_value': return `must be one of ${issue.values.map(String).join(', ')}`
-    case 'too_small': return `must be at least ${String(issue.minimum)}`
-    case 'too_big': return `must be at most ${String(issue.maximum)}`
-    case 'unrecognized_keys': return `has unknown fields: ${issue.keys.map((key) => key.slice(0, 40)).join(', ')}`
-    case 'invalid_format': return `has not the form of ${issue.pattern ?? issue.format}`
-    default: return `is not valid (${issue.code})`
+    case 'custom':
+      return issue.message
+    case 'invalid_type':
+      return `must be of type ${issue.expected}`
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}`
+    case 'too_small':
+      return `must be at least ${String(issue.minimum)}`
+    case 'too_big':
+      return `must be at most ${String(issue.maximum)}`
+    case 'unrecognized_keys':
+      return `has unknown fields: ${issue.keys.map((key) => key.slice(0, 40)).join(', ')}`
+    case 'invalid_format':
+      return `has not the form of ${issue.pattern ?? issue.format}`
+    default:
+      return `is not valid (${issue.code})`
   }
 }

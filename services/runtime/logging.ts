@@ -22,15 +22,57 @@ export interface LoggerOptions {
 
 /** Fields that a line may have, next to `error`, which takes an Error or a name; others are left out. */
 export const ALLOWED_FIELDS: ReadonlySet<string> = new Set([
-  'address', 'at', 'attempt', 'broker', 'clientId', 'code', 'count', 'environment', 'epoch', 'errorCode', 'failures',
-  'generation', 'group', 'groupId', 'host', 'kafka', 'lag', 'method', 'ms', 'offset', 'partition', 'port', 'reason',
-  'records', 'requestId', 'responseCode', 'retryCount', 'retryTime', 'route', 'runId', 'seconds', 'signal', 'state',
-  'status', 'step', 'topic', 'traceId', 'transactionCode', 'transactions', 'version',
+  'address',
+  'at',
+  'attempt',
+  'broker',
+  'clientId',
+  'code',
+  'count',
+  'environment',
+  'epoch',
+  'errorCode',
+  'failures',
+  'generation',
+  'group',
+  'groupId',
+  'host',
+  'kafka',
+  'lag',
+  'method',
+  'ms',
+  'offset',
+  'partition',
+  'port',
+  'reason',
+  'records',
+  'requestId',
+  'responseCode',
+  'retryCount',
+  'retryTime',
+  'route',
+  'runId',
+  'seconds',
+  'signal',
+  'state',
+  'status',
+  'step',
+  'topic',
+  'traceId',
+  'transactionCode',
+  'transactions',
+  'version',
 ])
 
 /** Errors whose messages are written by us and quote nothing. */
 const OWN_ERRORS: ReadonlySet<string> = new Set([
-  'ConfigError', 'KeyRingError', 'LogError', 'LogOverloadedError', 'MalformedRecordError', 'SealError', 'StoreError',
+  'ConfigError',
+  'KeyRingError',
+  'LogError',
+  'LogOverloadedError',
+  'MalformedRecordError',
+  'SealError',
+  'StoreError',
 ])
 const MAX_TEXT = 500
 const MAX_FRAMES = 10
@@ -48,15 +90,18 @@ const TEXT_FROM = 1e12
 export function createLogger(options: LoggerOptions): Logger {
   const output = options.write ?? standardOutput()
   const stream = { write: (line: string) => output(maskCardNumbersIn(line)) }
-  return pino({
-    level: options.level,
-    base: { service: options.service },
-    messageKey: 'message',
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }), log: allowed },
-    // Pino would write the message and stack of an Error under these names by itself.
-    serializers: { err: () => undefined, error: (value: unknown) => value },
-  }, stream)
+  return pino(
+    {
+      level: options.level,
+      base: { service: options.service },
+      messageKey: 'message',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: allowed },
+      // Pino would write the message and stack of an Error under these names by itself.
+      serializers: { err: () => undefined, error: (value: unknown) => value },
+    },
+    stream,
+  )
 }
 
 /** What may be told of an error: of our own classes the message, of others name and code only; and its frames. */
@@ -80,7 +125,10 @@ function framesOf(error: Error): readonly string[] {
   const stack = typeof error.stack === 'string' ? error.stack : ''
   const message = stack.indexOf(error.message)
   const after = message < 0 ? stack : stack.slice(message + error.message.length)
-  const frames = after.split('\n').filter((line) => FRAME.test(line)).slice(0, MAX_FRAMES)
+  const frames = after
+    .split('\n')
+    .filter((line) => FRAME.test(line))
+    .slice(0, MAX_FRAMES)
   return frames.map((line) => line.trim().slice(0, MAX_TEXT))
 }
 
@@ -96,21 +144,32 @@ function allowed(fields: Record<string, unknown>): Record<string, unknown> {
 /** Texts, numbers and truth values as they are, lists of texts, and of anything else only its type. */
 function plainValue(value: unknown): unknown {
   switch (typeof value) {
-    case 'string': return value.slice(0, MAX_TEXT)
-    case 'number': return Math.abs(value) < TEXT_FROM ? value : String(value)
-    case 'bigint': return String(value)
+    case 'string':
+      return value.slice(0, MAX_TEXT)
+    case 'number':
+      return Math.abs(value) < TEXT_FROM ? value : String(value)
+    case 'bigint':
+      return String(value)
     case 'boolean':
-    case 'undefined': return value
-    default: break
+    case 'undefined':
+      return value
+    default:
+      break
   }
   if (value === null) return null
   if (!Array.isArray(value)) return 'object'
-  return value.slice(0, MAX_FRAMES).map((item) => typeof item === 'string' ? item.slice(0, MAX_TEXT) : typeof item)
+  return value.slice(0, MAX_FRAMES).map((item) => (typeof item === 'string' ? item.slice(0, MAX_TEXT) : typeof item))
 }
 
 /** Lines are written together, up to `FLUSH_MS` late, and at the latest when the process exits; kill -9 loses those. */
 function standardOutput(): (line: string) => void {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: FLUSH_BYTES, maxLength: MAX_UNWRITTEN_BYTES, periodicFlush: FLUSH_MS })
+  const destination = pino.destination({
+    dest: 1,
+    sync: false,
+    minLength: FLUSH_BYTES,
+    maxLength: MAX_UNWRITTEN_BYTES,
+    periodicFlush: FLUSH_MS,
+  })
   process.on('exit', () => destination.flushSync())
   return (line) => void destination.write(line)
 }

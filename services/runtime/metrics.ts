@@ -31,19 +31,31 @@ export interface WorkerMetrics {
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   const registers = [registry]
   const sizes = new Histogram({
-    name: 'worker_round_transactions', help: 'Transactions of a round', buckets: SIZE_BUCKETS, registers,
+    name: 'worker_round_transactions',
+    help: 'Transactions of a round',
+    buckets: SIZE_BUCKETS,
+    registers,
   })
   const times = new Histogram({
-    name: 'worker_round_seconds', help: 'Time from load to acknowledged events', buckets: SECONDS_BUCKETS, registers,
+    name: 'worker_round_seconds',
+    help: 'Time from load to acknowledged events',
+    buckets: SECONDS_BUCKETS,
+    registers,
   })
   const decisions = new Counter({
-    name: 'worker_decisions_total', help: 'Decisions', labelNames: ['transaction_code', 'code'], registers,
+    name: 'worker_decisions_total',
+    help: 'Decisions',
+    labelNames: ['transaction_code', 'code'],
+    registers,
   })
   const conflicts = new Counter({ name: 'worker_conflicts_total', help: 'Units that met a newer version', registers })
   const labelNames = ['reason']
   const retries = new Counter({ name: 'worker_retries_total', help: 'Transactions taken again', labelNames, registers })
   const dead = new Counter({
-    name: 'worker_dead_letters_total', help: 'Records that are no message', labelNames, registers,
+    name: 'worker_dead_letters_total',
+    help: 'Records that are no message',
+    labelNames,
+    registers,
   })
   const open = new Gauge({ name: 'worker_in_flight', help: 'Requests taken up and not finished', registers })
   const deadReason = bounded()
@@ -77,19 +89,31 @@ export function createLogMetrics(registry: Registry): (metric: LogMetric) => voi
   const registers = [registry]
   const labelNames = ['topic']
   const times = new Histogram({
-    name: 'log_publish_seconds', help: 'Time until records were acknowledged', labelNames, buckets: SECONDS_BUCKETS,
+    name: 'log_publish_seconds',
+    help: 'Time until records were acknowledged',
+    labelNames,
+    buckets: SECONDS_BUCKETS,
     registers,
   })
   const records = new Counter({
-    name: 'log_published_records_total', help: 'Records acknowledged', labelNames, registers,
+    name: 'log_published_records_total',
+    help: 'Records acknowledged',
+    labelNames,
+    registers,
   })
   const bytes = new Counter({ name: 'log_published_bytes_total', help: 'Bytes acknowledged', labelNames, registers })
   const failures = new Counter({
-    name: 'log_publish_failures_total', help: 'Publications that failed', labelNames: ['topic', 'reason'], registers,
+    name: 'log_publish_failures_total',
+    help: 'Publications that failed',
+    labelNames: ['topic', 'reason'],
+    registers,
   })
   const queued = new Gauge({ name: 'log_queued_records', help: 'Records that are not acknowledged yet', registers })
   const restarts = new Counter({
-    name: 'log_consumer_restarts_total', help: 'Consumers made anew', labelNames: ['reason'], registers,
+    name: 'log_consumer_restarts_total',
+    help: 'Consumers made anew',
+    labelNames: ['reason'],
+    registers,
   })
   const [failure, restart] = [bounded(), bounded()]
   return (metric) => {
@@ -99,9 +123,12 @@ export function createLogMetrics(registry: Registry): (metric: LogMetric) => voi
         records.inc({ topic: metric.topic }, metric.records)
         bytes.inc({ topic: metric.topic }, metric.bytes)
         return queued.set(metric.queued)
-      case 'publish-failed': return failures.inc({ topic: metric.topic, reason: failure(metric.reason) })
-      case 'consumer-restarted': return restarts.inc({ reason: restart(metric.reason) })
-      default: metric satisfies never
+      case 'publish-failed':
+        return failures.inc({ topic: metric.topic, reason: failure(metric.reason) })
+      case 'consumer-restarted':
+        return restarts.inc({ reason: restart(metric.reason) })
+      default:
+        metric satisfies never
     }
   }
 }

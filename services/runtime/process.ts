@@ -9,7 +9,9 @@ export const SHUTDOWN_SLACK_MS = 1_500
 
 /** Exit code 1 with the names of bad variables, or with a log line when `run` fails; else until a signal. */
 export async function runProcess<C extends CommonConfig>(
-  service: string, read: (env: Environment) => C, run: (config: C, logger: Logger) => Promise<void>,
+  service: string,
+  read: (env: Environment) => C,
+  run: (config: C, logger: Logger) => Promise<void>,
 ): Promise<void> {
   let config: C
   try {
@@ -24,7 +26,8 @@ export async function runProcess<C extends CommonConfig>(
   try {
     await run(config, logger)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') process.stderr.write(`${service} cannot start: its port is taken, set PORT to a free one\n`)
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
+      process.stderr.write(`${service} cannot start: its port is taken, set PORT to a free one\n`)
     logger.fatal({ error }, 'did not start')
     process.exit(1)
   }

@@ -32,7 +32,9 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
  * the deadline passes. A second signal exits 1 at once, and so do errors that nothing caught.
  */
 export function onShutdown(
-  steps: readonly ShutdownStep[], options: ShutdownOptions, ending: Ending = process,
+  steps: readonly ShutdownStep[],
+  options: ShutdownOptions,
+  ending: Ending = process,
 ): Shutdown {
   const { logger } = options
   let begun: Promise<void> | null = null
@@ -59,7 +61,11 @@ export function onShutdown(
 }
 
 async function end(
-  steps: readonly ShutdownStep[], reason: string, code: number, { logger, deadlineMs }: ShutdownOptions, ending: Ending,
+  steps: readonly ShutdownStep[],
+  reason: string,
+  code: number,
+  { logger, deadlineMs }: ShutdownOptions,
+  ending: Ending,
 ): Promise<void> {
   logger.info({ reason }, 'shutting down')
   let running = ''

@@ -19,9 +19,29 @@ export const TOPIC = {
 } as const
 
 export const TOPICS: readonly TopicSpec[] = [
-  { name: TOPIC.tokenRequests, partitions: 4, retentionMs: DAY_MS, purpose: 'ingress to issuer: generations and what concerns them' },
-  { name: TOPIC.purchaseRequests, partitions: 4, retentionMs: DAY_MS, purpose: 'ingress to authorizer: purchases, withdrawals, accounts' },
-  { name: TOPIC.replies, partitions: 16, retentionMs: DAY_MS / 24, purpose: 'workers to ingress: one partition an ingress instance' },
+  {
+    name: TOPIC.tokenRequests,
+    partitions: 4,
+    retentionMs: DAY_MS,
+    purpose: 'ingress to issuer: generations and what concerns them',
+  },
+  {
+    name: TOPIC.purchaseRequests,
+    partitions: 4,
+    retentionMs: DAY_MS,
+    purpose: 'ingress to authorizer: purchases, withdrawals, accounts',
+  },
+  {
+    name: TOPIC.replies,
+    partitions: 16,
+    retentionMs: DAY_MS / 24,
+    purpose: 'workers to ingress: one partition an ingress instance',
+  },
   { name: TOPIC.events, partitions: 4, retentionMs: -1, purpose: 'every decision, for ever: the truth' },
-  { name: TOPIC.deadLetters, partitions: 1, retentionMs: 30 * DAY_MS, purpose: 'records that are no message, with the reason' },
+  {
+    name: TOPIC.deadLetters,
+    partitions: 1,
+    retentionMs: 30 * DAY_MS,
+    purpose: 'records that are no message, with the reason',
+  },
 ]

@@ -35,15 +35,24 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
   const store = await createRedisStore({ ...config.redis, log: logger })
   createStoreMetrics(registry, store)
   let worker: Worker | null = null
-  const health = config.healthPort === undefined ? null : await serveHealth(config.host, config.healthPort, {
-    log, store, registry, working: () => worker !== null,
-  })
-  const shutdown = onShutdown([
-    { name: 'worker', run: () => worker?.stop(config.shutdownTimeoutMs) },
-    { name: 'log', run: () => log.close() },
-    { name: 'store', run: () => store.close() },
-    { name: 'health', run: () => health?.close() },
-  ], { logger, deadlineMs: config.shutdownTimeoutMs + SHUTDOWN_SLACK_MS })
+  const health =
+    config.healthPort === undefined
+      ? null
+      : await serveHealth(config.host, config.healthPort, {
+          log,
+          store,
+          registry,
+          working: () => worker !== null,
+        })
+  const shutdown = onShutdown(
+    [
+      { name: 'worker', run: () => worker?.stop(config.shutdownTimeoutMs) },
+      { name: 'log', run: () => log.close() },
+      { name: 'store', run: () => store.close() },
+      { name: 'health', run: () => health?.close() },
+    ],
+    { logger, deadlineMs: config.shutdownTimeoutMs + SHUTDOWN_SLACK_MS },
+  )
   const observer: WorkerObserver = {
     ...createWorkerMetrics(registry),
     bug: (error) => {
@@ -52,9 +61,20 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
     },
   }
   worker = await startWorker({
-    log, store, wire: createAvroWire(), observer, topic, group: name,
-    shell: { clock: { now: () => Date.now() }, entropy: systemEntropy, keys: createKeyRing(config.keys), rules: config.rules },
-    maxRound: config.batchRecords, maxInFlight: config.maxInFlight,
+    log,
+    store,
+    wire: createAvroWire(),
+    observer,
+    topic,
+    group: name,
+    shell: {
+      clock: { now: () => Date.now() },
+      entropy: systemEntropy,
+      keys: createKeyRing(config.keys),
+      rules: config.rules,
+    },
+    maxRound: config.batchRecords,
+    maxInFlight: config.maxInFlight,
   })
   logger.info({ topic, group: name }, 'taking requests')
   worker.failed.catch((error: unknown) => {
@@ -88,7 +108,13 @@ async function answers(ping: Promise<void>): Promise<boolean> {
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS)
   })
-  const answered = await Promise.race([ping.then(() => true, () => false), late])
+  const answered = await Promise.race([
+    ping.then(
+      () => true,
+      () => false,
+    ),
+    late,
+  ])
   clearTimeout(timer)
   return answered
 }

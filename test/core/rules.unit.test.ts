@@ -10,21 +10,18 @@ import { World } from '../protocol/world.ts'
 const CARD = '6039591000000018'
 const SECOND_CARD = '6039591000000026'
 const UNREGISTERED = '4111111111111111'
-const HOLDER = 'CC:1'
-const MINUTE = 60_000
+const [HOLDER, MINUTE] = ['CC:1', 60_000]
 /** Codes that only an edge (03) or a remote authorizer and its faults (91, 96) can lead to. */
 const NOT_OF_THE_CORE: readonly ResponseCode[] = ['03', '91', '96']
 
 let world: World
 let count = 0
 const answered = new Set<ResponseCode>()
-
 beforeEach(async () => {
   world = new World(1)
   await world.run(commands.registration('r1', { card: CARD, document: HOLDER }))
   await world.run(commands.opening('o1', { document: HOLDER, amount: 100_000_000_000 }))
 })
-
 async function code(body: Parameters<World['run']>[0]): Promise<ResponseCode | undefined> {
   const { responseCode } = await world.run(body)
   if (responseCode) answered.add(responseCode)
@@ -42,7 +39,9 @@ async function spend(ask: Partial<Parameters<typeof commands.spending>[1]> = {})
 }
 
 const balance = (type: AccountType = '10') =>
-  fold(world).get(`D.${plainKeys.hash('document', HOLDER)}`)?.accounts.get(type)?.balanceMinor
+  fold(world)
+    .get(`D.${plainKeys.hash('document', HOLDER)}`)
+    ?.accounts.get(type)?.balanceMinor
 
 describe('a purchase', () => {
   it('debits the account once and spends the token', async () => {
@@ -101,12 +100,16 @@ describe('a purchase', () => {
     expect(await spend({ token: digits, amount: 100 })).toBe('55')
   })
 
-  it.each<[CardState, ResponseCode]>([['lost', '41'], ['stolen', '43'], ['blocked', '62'], ['inactive', '62']])(
-    'with a card that is %s gets %s', async (state, expected) => {
-      const digits = await token()
-      await world.run(commands.stateChange(`s${++count}`, { card: CARD, state }))
-      expect(await spend({ token: digits })).toBe(expected)
-    })
+  it.each<[CardState, ResponseCode]>([
+    ['lost', '41'],
+    ['stolen', '43'],
+    ['blocked', '62'],
+    ['inactive', '62'],
+  ])('with a card that is %s gets %s', async (state, expected) => {
+    const digits = await token()
+    await world.run(commands.stateChange(`s${++count}`, { card: CARD, state }))
+    expect(await spend({ token: digits })).toBe(expected)
+  })
 
   it('with a card past its date gets 54', async () => {
     const digits = await token()
@@ -114,10 +117,14 @@ describe('a purchase', () => {
     expect(await spend({ token: digits })).toBe('54')
   })
 
-  it.each<[AccountType, ResponseCode]>([['30', '39'], ['20', '52'], ['80', '78'], ['84', '78']])(
-    'from a missing account %s gets %s', async (accountType, expected) => {
-      expect(await spend({ accountType })).toBe(expected)
-    })
+  it.each<[AccountType, ResponseCode]>([
+    ['30', '39'],
+    ['20', '52'],
+    ['80', '78'],
+    ['84', '78'],
+  ])('from a missing account %s gets %s', async (accountType, expected) => {
+    expect(await spend({ accountType })).toBe(expected)
+  })
 
   it('from a missing savings account gets 53', async () => {
     await world.run(commands.registration(`r${++count}`, { card: SECOND_CARD, document: 'CC:2' }))
@@ -130,7 +137,9 @@ describe('a purchase', () => {
 
   it('that the card may not do gets 57, before the amount is looked at', async () => {
     const digits = await token()
-    await world.run(commands.registration(`r${++count}`, { card: CARD, document: HOLDER, restrictions: ['no-withdrawals'] }))
+    await world.run(
+      commands.registration(`r${++count}`, { card: CARD, document: HOLDER, restrictions: ['no-withdrawals'] }),
+    )
     expect(await spend({ token: digits, withdrawal: true, amount: 1 })).toBe('57')
     expect(await spend({ amount: 1 })).toBe('00')
   })
@@ -240,11 +249,14 @@ describe('a generation', () => {
     expect(await code(commands.generation('gc', { card: UNREGISTERED, document: HOLDER }))).toBe('14')
   })
 
-  it.each<[CardState, ResponseCode]>([['lost', '41'], ['stolen', '43'], ['blocked', '62']])(
-    'for a card that is %s gets %s', async (state, expected) => {
-      await world.run(commands.stateChange(`s${++count}`, { card: CARD, state }))
-      expect(await code(commands.generation(`gd${count}`, { card: CARD }))).toBe(expected)
-    })
+  it.each<[CardState, ResponseCode]>([
+    ['lost', '41'],
+    ['stolen', '43'],
+    ['blocked', '62'],
+  ])('for a card that is %s gets %s', async (state, expected) => {
+    await world.run(commands.stateChange(`s${++count}`, { card: CARD, state }))
+    expect(await code(commands.generation(`gd${count}`, { card: CARD }))).toBe(expected)
+  })
 
   it('repeated holds the same token while it is live and unused, and none after', async () => {
     const ask = commands.generation('ge', { card: CARD })
@@ -339,13 +351,21 @@ describe('an inquiry', () => {
     const ask = commands.generation('ia', { card: CARD })
     const recorded = await world.run(ask)
     const reply = await world.run({ kind: 'INQUIRY', inquiryId: 'i1', of: ask.scope })
-    expect(reply).toMatchObject({ found: true, responseCode: '00', authorizationNumber: recorded.authorizationNumber, tokenShown: false })
+    expect(reply).toMatchObject({
+      found: true,
+      responseCode: '00',
+      authorizationNumber: recorded.authorizationNumber,
+      tokenShown: false,
+    })
   })
 
   it('finds a reversal under its own scope, and nothing where nothing is decided', async () => {
     const undo = commands.undoing('REVERSAL', 'ib')
     await world.run(undo)
-    expect(await world.run({ kind: 'INQUIRY', inquiryId: 'i2', of: undo.scope })).toMatchObject({ found: true, state: 'approved' })
+    expect(await world.run({ kind: 'INQUIRY', inquiryId: 'i2', of: undo.scope })).toMatchObject({
+      found: true,
+      state: 'approved',
+    })
     expect(await world.run({ kind: 'INQUIRY', inquiryId: 'i3', of: undo.original })).toMatchObject({ found: false })
   })
 })

@@ -9,7 +9,14 @@ import { routesOfTree, TABLES } from '../../scripts/docs-tables.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const NOTES = 'services/decisions'
 const notes = readdirSync(join(ROOT, NOTES))
-const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...notes.map((name) => `${NOTES}/${name}`)]
+const pages = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...notes.map((name) => `${NOTES}/${name}`),
+]
 const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8')
 
 describe('the generated tables', () => {
@@ -30,7 +37,9 @@ describe('the generated tables', () => {
   })
 
   it('are refused when a marker names none of them, or has no end', async () => {
-    await expect(withTables('<!-- generated: weather -->\n<!-- end -->')).rejects.toThrow('no generated table "weather"')
+    await expect(withTables('<!-- generated: weather -->\n<!-- end -->')).rejects.toThrow(
+      'no generated table "weather"',
+    )
     await expect(withTables('<!-- generated: topics -->\n')).rejects.toThrow('has no end')
   })
 
@@ -51,7 +60,9 @@ describe('the documents', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
     const told = textOf('README.md') + textOf('CONTRIBUTING.md')
     const short = new Set(['start', 'test'])
-    const missing = Object.keys(scripts).filter((name) => !told.includes(short.has(name) ? `npm ${name}` : `npm run ${name}`))
+    const missing = Object.keys(scripts).filter(
+      (name) => !told.includes(short.has(name) ? `npm ${name}` : `npm run ${name}`),
+    )
     expect(missing).toEqual([])
   })
 

@@ -1,7 +1,17 @@
-// kill -9 of each service while 200 calls are in flight: every transaction gets its one outcome, every approval its one debit.
+// kill -9 of each service while 200 calls are in flight: every transaction gets its one outcome, every approval its one
+// debit.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Stack, until } from './harness.ts'
-import { codesOf, expectAgreement, expectSameWhenRepeated, importHolders, Load, statusesOf, type Holder, type Transaction } from './load.ts'
+import {
+  codesOf,
+  expectAgreement,
+  expectSameWhenRepeated,
+  importHolders,
+  Load,
+  statusesOf,
+  type Holder,
+  type Transaction,
+} from './load.ts'
 
 const CALLERS = 200
 const WARM = 400
@@ -59,10 +69,12 @@ describe('kill -9 with 200 calls in flight', () => {
   it('of the last issuer and the last authorizer: they go on after a restart', async () => {
     await stack.service('authorizer-2').terminate()
     const workers = ['issuer-1', 'authorizer-1'].map((name) => stack.service(name))
-    await expectOneOutcomeEach(await underLoad(async () => {
-      await Promise.all(workers.map((worker) => worker.kill()))
-      await Promise.all(workers.map((worker) => worker.start()))
-    }))
+    await expectOneOutcomeEach(
+      await underLoad(async () => {
+        await Promise.all(workers.map((worker) => worker.kill()))
+        await Promise.all(workers.map((worker) => worker.start()))
+      }),
+    )
   })
 
   it('of one of two ingress processes: repeating the consecutive on the other gives the outcome', async () => {

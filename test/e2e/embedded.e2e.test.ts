@@ -1,4 +1,5 @@
-// Embedded mode as a newcomer has it: one process, HTTP, and the command lines beside it. And the same command lines on Kafka.
+// Embedded mode as a newcomer has it: one process, HTTP, and the command lines beside it. And the same command lines on
+// Kafka.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,7 +37,12 @@ describe('embedded mode', () => {
   beforeAll(async () => {
     port = await freePort()
     child = await startProcess({
-      name: 'embedded', command: process.execPath, args: [join(ROOT, 'services/embedded/main.ts')], env: place.env(), log, stopWithinMs: 12_000,
+      name: 'embedded',
+      command: process.execPath,
+      args: [join(ROOT, 'services/embedded/main.ts')],
+      env: place.env(),
+      log,
+      stopWithinMs: 12_000,
     })
     await untilReady(child, log, 30_000, () => isReady(place.url()))
   })
@@ -61,7 +67,9 @@ describe('embedded mode', () => {
 describe('Kafka and Redis', () => {
   let stack: Stack
   const place: Place = { url: () => stack.doors[0] ?? '', env: () => stack.env }
-  beforeAll(async () => { stack = await Stack.start() })
+  beforeAll(async () => {
+    stack = await Stack.start()
+  })
   afterAll(async () => stack?.stop())
 
   behavesAsDocumented(place)
@@ -70,7 +78,11 @@ describe('Kafka and Redis', () => {
 function behavesAsDocumented(place: Place): void {
   it('gives 00, six digits and an end; buys; repeats the identical body; and takes a token once', async () => {
     const generated = await post(place, generation())
-    expect(generated.body).toMatchObject({ responseCode: '00', token: expect.stringMatching(/^\d{6}$/), expiresAt: expect.any(String) })
+    expect(generated.body).toMatchObject({
+      responseCode: '00',
+      token: expect.stringMatching(/^\d{6}$/),
+      expiresAt: expect.any(String),
+    })
     const buy = purchase({ token: generated.body.token })
     const bought = await post(place, buy)
     expect(bought.body).toMatchObject({ responseCode: '00', authorizationNumber: expect.stringMatching(/^\d{6}$/) })
@@ -82,18 +94,32 @@ function behavesAsDocumented(place: Place): void {
     const report = join(folder, 'report.csv')
     const good = (n: number, balance: string) => `${cardNumber(900 + n)},CC,${91_000_000 + n},,2032-12,,10,${balance}`
     const file = join(folder, 'accounts.csv')
-    writeFileSync(file, [
-      HEADER, good(1, '100.50'), `${SECRET_NUMBER},CC,91000002,,2032-12,,10,5`, good(3, '300'),
-      `${cardNumber(904)},XX,91000004,,2032-12,,10,5`, `${cardNumber(905)},CC,91000005,,2032-12,,10,many`, good(6, '7'), '',
-    ].join('\n'))
+    writeFileSync(
+      file,
+      [
+        HEADER,
+        good(1, '100.50'),
+        `${SECRET_NUMBER},CC,91000002,,2032-12,,10,5`,
+        good(3, '300'),
+        `${cardNumber(904)},XX,91000004,,2032-12,,10,5`,
+        `${cardNumber(905)},CC,91000005,,2032-12,,10,many`,
+        good(6, '7'),
+        '',
+      ].join('\n'),
+    )
     const first = await runScript(ACCOUNTS, ['import', file, '--report', report], place.env())
     expect(first.code).toBe(1)
     expect(first.output).toContain('3 lines in: 3 accounts opened by this file, 0 were there before; 3 refused')
-    expect(readFileSync(report, 'utf8')).toBe('line,reason\n3,"malformed: cardNumber"\n5,"malformed: documentType"\n6,"malformed: balance"\n')
+    expect(readFileSync(report, 'utf8')).toBe(
+      'line,reason\n3,"malformed: cardNumber"\n5,"malformed: documentType"\n6,"malformed: balance"\n',
+    )
     expect(first.output).not.toContain(SECRET_NUMBER)
 
-    const { body: { token } } = await post(place, generation({ cardNumber: cardNumber(901) }))
-    const buy = (amount: number, fields: object) => post(place, purchase({ cardNumber: cardNumber(901), amount, ...fields }))
+    const {
+      body: { token },
+    } = await post(place, generation({ cardNumber: cardNumber(901) }))
+    const buy = (amount: number, fields: object) =>
+      post(place, purchase({ cardNumber: cardNumber(901), amount, ...fields }))
     expect((await buy(100.5, { token })).body.responseCode).toBe('00')
     // Repeated: nothing is credited again.
     const again = await runScript(ACCOUNTS, ['import', file], place.env())
@@ -104,12 +130,18 @@ function behavesAsDocumented(place: Place): void {
     // The same holder with another balance: it is there already.
     writeFileSync(file, [HEADER, good(3, '999999'), ''].join('\n'))
     const changed = await runScript(ACCOUNTS, ['import', file], place.env())
-    expect([changed.code, changed.output]).toEqual([0, expect.stringContaining('1 lines in: 0 accounts opened by this file, 1 were there before; 0 refused')])
+    expect([changed.code, changed.output]).toEqual([
+      0,
+      expect.stringContaining('1 lines in: 0 accounts opened by this file, 1 were there before; 0 refused'),
+    ])
   })
 
   it('tells the progress of a long import', async () => {
     const file = join(folder, 'many.csv')
-    const rows = Array.from({ length: 5_000 }, (_, n) => `${cardNumber(10_000 + n)},CC,${92_000_000 + n},,2032-12,,10,1000`)
+    const rows = Array.from(
+      { length: 5_000 },
+      (_, n) => `${cardNumber(10_000 + n)},CC,${92_000_000 + n},,2032-12,,10,1000`,
+    )
     writeFileSync(file, [HEADER, ...rows, ''].join('\n'))
     const { code, output } = await runScript(ACCOUNTS, ['import', file], place.env())
     expect(code).toBe(0)
@@ -136,7 +168,12 @@ function behavesAsDocumented(place: Place): void {
 
     const file = join(folder, `follow-${ask.consecutive}.log`)
     const follower = await startProcess({
-      name: 'events', command: process.execPath, args: [join(ROOT, EVENTS), '--follow', '--json', '--from', 'beginning'], env: place.env(), log: file, stopWithinMs: 12_000,
+      name: 'events',
+      command: process.execPath,
+      args: [join(ROOT, EVENTS), '--follow', '--json', '--from', 'beginning'],
+      env: place.env(),
+      log: file,
+      stopWithinMs: 12_000,
     })
     const printed = () => readFileSync(file, 'utf8')
     await until('what was there is printed', 30_000, () => printed().includes(ask.consecutive))
@@ -144,7 +181,12 @@ function behavesAsDocumented(place: Place): void {
     await post(place, later)
     await until('what comes is printed', 30_000, () => printed().includes(later.consecutive))
     expect((await follower.stop()).code).toBe(0)
-    const events = printed().trim().split('\n').map((line) => JSON.parse(line) as { readonly type: string; readonly command?: Body })
-    expect(events.filter(({ command }) => JSON.stringify(command ?? {}).includes(later.consecutive))).toMatchObject([{ type: 'transaction-decided', responseCode: '00' }])
+    const events = printed()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly type: string; readonly command?: Body })
+    expect(events.filter(({ command }) => JSON.stringify(command ?? {}).includes(later.consecutive))).toMatchObject([
+      { type: 'transaction-decided', responseCode: '00' },
+    ])
   })
 }

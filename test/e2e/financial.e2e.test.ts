@@ -1,10 +1,19 @@
-// The contract's section 1 on real processes: what an acquirer gets, and what stands on the topics and in Redis after it.
+// The contract's section 1 on real processes: what an acquirer gets, and what stands on the topics and in Redis after
+// it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TOPIC } from '../../services/runtime/topics.ts'
 import { askRedis } from '../servers/redis-probe.ts'
 import { Stack, until, wire } from './harness.ts'
 import {
-  consecutive, DOCUMENT, generation, OTHER_CREDENTIALS, purchase, reversal, terminal, type Answer, type Body,
+  consecutive,
+  DOCUMENT,
+  generation,
+  OTHER_CREDENTIALS,
+  purchase,
+  reversal,
+  terminal,
+  type Answer,
+  type Body,
 } from './http.ts'
 import { holderSlot, keys, Ledger, storedBalance } from './ledger.ts'
 
@@ -12,7 +21,9 @@ const HOLDER = holderSlot(DOCUMENT)
 const PESO = 100
 let stack: Stack
 
-beforeAll(async () => { stack = await Stack.start({ instances: { ingress: 2 } }) })
+beforeAll(async () => {
+  stack = await Stack.start({ instances: { ingress: 2 } })
+})
 afterAll(async () => stack?.stop())
 
 /** A live token of the demo holder, or of whomever the fields name. */
@@ -38,7 +49,9 @@ describe('generation and purchase over HTTP, three processes, Kafka and Redis', 
     const generated = await stack.post(ask)
     expect(generated.status).toBe(200)
     expect(generated.body).toMatchObject({
-      consecutive: ask.consecutive, responseCode: '00', token: expect.stringMatching(/^\d{6}$/),
+      consecutive: ask.consecutive,
+      responseCode: '00',
+      token: expect.stringMatching(/^\d{6}$/),
       authorizationNumber: expect.stringMatching(/^\d{6}$/),
     })
     expect(generated.body.expiresAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
@@ -50,7 +63,9 @@ describe('generation and purchase over HTTP, three processes, Kafka and Redis', 
     const bought = await stack.post(buy)
     expect(bought.status).toBe(200)
     expect(bought.body).toEqual({
-      consecutive: buy.consecutive, responseCode: '00', responseMessage: expect.any(String),
+      consecutive: buy.consecutive,
+      responseCode: '00',
+      responseMessage: expect.any(String),
       authorizationNumber: expect.stringMatching(/^\d{6}$/),
     })
     for (const door of [0, 1, 0]) {
@@ -87,7 +102,9 @@ describe('generation and purchase over HTTP, three processes, Kafka and Redis', 
 
   it('answers what the edge refuses and what other content under a consecutive gets', async () => {
     expect(await codeOf(generation({ acquirer: terminal('T0000001', 'B1') }))).toBe('03')
-    expect((await stack.post(generation(), { headers: { authorization: OTHER_CREDENTIALS } })).body.responseCode).toBe('03')
+    expect((await stack.post(generation(), { headers: { authorization: OTHER_CREDENTIALS } })).body.responseCode).toBe(
+      '03',
+    )
     expect(await codeOf({ ...generation(), transactionCode: 'SOMETHING_ELSE' })).toBe('12')
     const ask = generation({ acquirer: terminal('OTHERCON') })
     await approved(ask)
@@ -102,11 +119,17 @@ describe('generation and purchase over HTTP, three processes, Kafka and Redis', 
   it('tells by GET what became of a transaction, and 404 of what is not decided', async () => {
     const buy = purchase({ token: await token(), amount: 10 })
     expect((await stack.inquire(buy.consecutive)).status).toBe(404)
-    const { body: { authorizationNumber } } = await approved(buy)
+    const {
+      body: { authorizationNumber },
+    } = await approved(buy)
     const found = await stack.inquire(buy.consecutive)
     expect(found.status).toBe(200)
     expect(found.body).toEqual({
-      consecutive: buy.consecutive, responseCode: '00', responseMessage: expect.any(String), authorizationNumber, state: 'approved',
+      consecutive: buy.consecutive,
+      responseCode: '00',
+      responseMessage: expect.any(String),
+      authorizationNumber,
+      state: 'approved',
     })
     const declined = purchase({ token: '000000', amount: 10 })
     await stack.post(declined)
@@ -147,7 +170,10 @@ describe('undoing', () => {
 
     for (let n = 0; n < 10; n++) {
       const during = purchase({ token: await token(), amount: 100 })
-      const [original, undone] = await Promise.all([stack.post(during, { door: n }), stack.post(reverse(during.consecutive), { door: n + 1 })])
+      const [original, undone] = await Promise.all([
+        stack.post(during, { door: n }),
+        stack.post(reverse(during.consecutive), { door: n + 1 }),
+      ])
       expect(undone.body.responseCode).toBe('00')
       expect(['00', '05']).toContain(original.body.responseCode)
       expect(await stateOf(during.consecutive)).toBe(original.body.responseCode === '00' ? 'reversed' : 'declined')
@@ -195,11 +221,15 @@ describe('what stands where', () => {
     const left = async () => (await askRedis(stack.servers.redisUrl, [['PTTL', key]]))[0] as number
     const first = await left()
     expect(first).toBeGreaterThan(80_000)
-    await until('the time that the key has left goes down', 10_000, async () => await left() <= first - 500)
+    await until('the time that the key has left goes down', 10_000, async () => (await left()) <= first - 500)
     const [all] = await askRedis(stack.servers.redisUrl, [['KEYS', '*']])
     const timed = (all as Buffer[]).map(String).filter((name) => /^(token|claim|outcome|verdict):/.test(name))
     expect(timed.length).toBeGreaterThan(20)
-    for (const ttl of await askRedis(stack.servers.redisUrl, timed.map((name) => ['PTTL', name]))) expect(ttl).toBeGreaterThan(0)
+    for (const ttl of await askRedis(
+      stack.servers.redisUrl,
+      timed.map((name) => ['PTTL', name]),
+    ))
+      expect(ttl).toBeGreaterThan(0)
   })
 
   it('puts a request, its event and its reply on their topics, as CloudEvents in Avro', async () => {
@@ -207,7 +237,9 @@ describe('what stands where', () => {
     const ask = generation({ acquirer: terminal('RECORDED') })
     const answer = await stack.post(ask, { headers: { traceparent }, door: 1 })
     const scope = `A1:TOKEN_GENERATION:${ask.consecutive}`
-    const requests = (await stack.records(TOPIC.tokenRequests)).filter(({ headers }) => headers['ce_id']?.startsWith(scope))
+    const requests = (await stack.records(TOPIC.tokenRequests)).filter(({ headers }) =>
+      headers['ce_id']?.startsWith(scope),
+    )
     expect(requests).toHaveLength(1)
     const [request] = requests.map((record) => wire.decodeRequest(record))
     expect(request?.body).toMatchObject({ kind: 'TOKEN_GENERATION', scope: { consecutive: ask.consecutive } })
@@ -217,9 +249,12 @@ describe('what stands where', () => {
     expect(replies.map((record) => wire.decodeReply(record))).toMatchObject([
       { scope, found: true, responseCode: '00', authorizationNumber: answer.body.authorizationNumber },
     ])
-    const events = (await stack.records(TOPIC.events)).filter(({ value }) => Buffer.from(value ?? []).includes(ask.consecutive))
+    const events = (await stack.records(TOPIC.events)).filter(({ value }) =>
+      Buffer.from(value ?? []).includes(ask.consecutive),
+    )
     expect(events).toHaveLength(1)
-    for (const { headers } of [...requests, ...replies, ...events]) expect(headers).toMatchObject({ ce_specversion: '1.0', traceparent })
+    for (const { headers } of [...requests, ...replies, ...events])
+      expect(headers).toMatchObject({ ce_specversion: '1.0', traceparent })
     for (const { headers } of events) expect(headers).toMatchObject({ 'content-type': 'application/avro' })
     expect(events.map(({ value }) => wire.decodeEvent(value))).toMatchObject([
       { type: 'transaction-decided', responseCode: '00', command: { scope: { consecutive: ask.consecutive } } },
@@ -251,7 +286,11 @@ describe('two ingress processes at once', () => {
     // A subject of its own, since it stays locked: the holder of the card that has only a pocket.
     const card = { cardNumber: '6039591000000026', accountType: '80' }
     const right = await token({ document: { type: 'CE', number: '876543' } })
-    const wrong = Array.from({ length: 50 }, (_, n) => ({ ...card, amount: 10, token: String((Number(right) + 1 + n) % 1_000_000).padStart(6, '0') }))
+    const wrong = Array.from({ length: 50 }, (_, n) => ({
+      ...card,
+      amount: 10,
+      token: String((Number(right) + 1 + n) % 1_000_000).padStart(6, '0'),
+    }))
     const bodies = wrong.map(purchase)
     const answers = await Promise.all(bodies.map(async (body, door) => stack.post(body, { door })))
     const codes = answers.map(({ body }) => body.responseCode)
@@ -261,7 +300,9 @@ describe('two ingress processes at once', () => {
     const fresh = await token({ document: { type: 'CE', number: '876543' } })
     expect(await codeOf(purchase({ ...card, token: fresh, amount: 10 }))).toBe('75')
     const ledger = await Ledger.of(stack)
-    const counted = bodies.flatMap(({ consecutive: id }) => ledger.of(id)).filter(({ event }) => event.facts.some(({ kind }) => kind === 'guard-changed'))
+    const counted = bodies
+      .flatMap(({ consecutive: id }) => ledger.of(id))
+      .filter(({ event }) => event.facts.some(({ kind }) => kind === 'guard-changed'))
     expect(counted).toHaveLength(5)
     expect(bodies.flatMap(({ consecutive: id }) => ledger.debits(id))).toEqual([])
   })

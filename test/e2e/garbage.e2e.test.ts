@@ -1,5 +1,5 @@
-// 10,000 records put straight on the request topics with garbage between them: the garbage is set aside with its reason and
-// its place, and every request is decided.
+// 10,000 records put straight on the request topics with garbage between them: the garbage is set aside with its reason
+// and its place, and every request is decided.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AmountMinor } from '../../services/core/money/amount.ts'
@@ -17,7 +17,9 @@ const GARBAGE_KEY = 'garbage-'
 const TOPICS = [TOPIC.tokenRequests, TOPIC.purchaseRequests] as const
 
 let stack: Stack
-beforeAll(async () => { stack = await Stack.start({ instances: { issuer: 2, authorizer: 2 } }) })
+beforeAll(async () => {
+  stack = await Stack.start({ instances: { issuer: 2, authorizer: 2 } })
+})
 afterAll(async () => stack?.stop())
 
 const hashed = (purpose: 'card' | 'terminal', text: string) => keys.hash(purpose, text)
@@ -26,8 +28,11 @@ function base(n: number, transactionCode: 'TOKEN_GENERATION' | 'TOKEN_PURCHASE')
   const now = Date.now()
   return {
     scope: { acquirerId: 'A1', transactionCode, consecutive: randomUUID() },
-    fingerprint: keys.hash('fingerprint', `${transactionCode} ${n}`), clientId: 'demo', appKey: 'demo-acquirer',
-    requestedAt: now, deadline: now + 600_000,
+    fingerprint: keys.hash('fingerprint', `${transactionCode} ${n}`),
+    clientId: 'demo',
+    appKey: 'demo-acquirer',
+    requestedAt: now,
+    deadline: now + 600_000,
     acquirer: { id: 'A1', storeId: '1', terminalId: `G${n}`, terminalHash: hashed('terminal', `A1:1:G${n}`) },
   }
 }
@@ -41,9 +46,12 @@ function purchaseOf(n: number, context?: string): TokenSpending {
   const ask = base(n, 'TOKEN_PURCHASE')
   const { acquirerId, transactionCode, consecutive } = ask.scope
   return {
-    ...ask, kind: 'TOKEN_PURCHASE', card: { hash: hashed('card', `card ${n}`), mask: '603959******0000' },
+    ...ask,
+    kind: 'TOKEN_PURCHASE',
+    card: { hash: hashed('card', `card ${n}`), mask: '603959******0000' },
     sealedToken: keys.seal('123456', context ?? `${acquirerId}:${transactionCode}:${consecutive}`),
-    accountType: '10', amountMinor: 100 as AmountMinor,
+    accountType: '10',
+    amountMinor: 100 as AmountMinor,
   }
 }
 
@@ -51,7 +59,9 @@ function requestBytes(body: TokenGeneration | TokenSpending): Buffer {
   return Buffer.from(wire.encodeRequest({ body, replyPartition: 0 }).value)
 }
 
-/** Kinds of what may come: nothing, noise, torn, foreign, nonsense inside, and a token sealed for another transaction. */
+/**
+ * Kinds of what may come: nothing, noise, torn, foreign, nonsense inside, and a token sealed for another transaction.
+ */
 const GARBAGE: readonly ((n: number) => Uint8Array)[] = [
   () => new Uint8Array(0),
   () => randomBytes(40),
@@ -80,26 +90,39 @@ describe('garbage on the request topics', () => {
     })
     const began = performance.now()
     for (let at = 0; at < records.length; at += 500) await stack.log.publish(records.slice(at, at + 500))
-    await until('all are decided', DECIDED_WITHIN_MS, async () => (await stack.records(TOPIC.replies)).length >= asked.length)
+    await until(
+      'all are decided',
+      DECIDED_WITHIN_MS,
+      async () => (await stack.records(TOPIC.replies)).length >= asked.length,
+    )
     const ledger = await Ledger.of(stack)
     const wrong = asked.filter(({ scope, kind }) => {
       const decided = ledger.of(scope.consecutive, scope.transactionCode).map(({ event }) => event.responseCode)
       return decided.length !== 1 || decided[0] !== (kind === 'TOKEN_GENERATION' ? '00' : '55')
     })
     expect(wrong).toEqual([])
-    console.log(`${asked.length} decided, ${RECORDS - asked.length} set aside in ${Math.round(performance.now() - began)} ms`)
+    console.log(
+      `${asked.length} decided, ${RECORDS - asked.length} set aside in ${Math.round(performance.now() - began)} ms`,
+    )
     await expectSetAside(RECORDS - asked.length)
   })
 
   it('does not stop the service: HTTP calls are answered as ever', async () => {
-    const { status, body } = await stack.post({ consecutive: randomUUID(), transactionCode: 'TOKEN_GENERATION', acquirer: { id: 'A1', storeId: '1', terminalId: 'AFTER' } })
+    const { status, body } = await stack.post({
+      consecutive: randomUUID(),
+      transactionCode: 'TOKEN_GENERATION',
+      acquirer: { id: 'A1', storeId: '1', terminalId: 'AFTER' },
+    })
     expect([status, body.responseCode]).toEqual([200, '00'])
   })
 })
 
 async function expectSetAside(count: number): Promise<void> {
-  const place = ({ topic, partition, offset }: Pick<StoredRecord, 'topic' | 'partition' | 'offset'>) => `${topic}/${partition}/${offset}`
-  const garbage = (await Promise.all(TOPICS.map((topic) => stack.records(topic)))).flat().filter(({ key }) => key?.startsWith(GARBAGE_KEY))
+  const place = ({ topic, partition, offset }: Pick<StoredRecord, 'topic' | 'partition' | 'offset'>) =>
+    `${topic}/${partition}/${offset}`
+  const garbage = (await Promise.all(TOPICS.map((topic) => stack.records(topic))))
+    .flat()
+    .filter(({ key }) => key?.startsWith(GARBAGE_KEY))
   expect(garbage).toHaveLength(count)
   const bytes = new Map(garbage.map((record) => [place(record), record]))
   const letters = (await stack.records(TOPIC.deadLetters)).map(({ value }) => wire.decodeDeadLetter(value))

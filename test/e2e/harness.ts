@@ -61,7 +61,7 @@ export class Service {
   /** SIGTERM. How it ended, and after how many milliseconds. */
   async terminate(): Promise<Exit & { readonly ms: number }> {
     const begin = performance.now()
-    return { ...await this.#process.stop(), ms: performance.now() - begin }
+    return { ...(await this.#process.stop()), ms: performance.now() - begin }
   }
 
   /** Resolves when it is ready. */
@@ -83,7 +83,13 @@ export class Stack {
   readonly #folder: string
   readonly #agent = new Agent({ connections: MAX_SOCKETS, pipelining: 1 })
 
-  private constructor(servers: FaultyServers, log: Log, services: Map<string, Service>, env: NodeJS.ProcessEnv, folder: string) {
+  private constructor(
+    servers: FaultyServers,
+    log: Log,
+    services: Map<string, Service>,
+    env: NodeJS.ProcessEnv,
+    folder: string,
+  ) {
     this.servers = servers
     this.log = log
     this.services = services
@@ -96,17 +102,31 @@ export class Stack {
     const servers = await startFaultyServers()
     const folder = mkdtempSync(join(tmpdir(), 'stack-'))
     const brokers = servers.kafkaBrokers.split(',')
-    const env = serviceEnv({ KAFKA_BROKERS: servers.kafkaBrokers, REDIS_URL: servers.redisUrl, APPS_FILE: DEMO_SET, ...more })
+    const env = serviceEnv({
+      KAFKA_BROKERS: servers.kafkaBrokers,
+      REDIS_URL: servers.redisUrl,
+      APPS_FILE: DEMO_SET,
+      ...more,
+    })
     await createTopics({ brokers, clientId: 'e2e-topics', logger: silent }, TOPICS, { replicationFactor: 1 })
     const log = await createKafkaLog({ brokers, clientId: 'e2e', logger: silent })
     const services = new Map<string, Service>()
     const stack = new Stack(servers, log, services, env, folder)
-    const names = (['issuer', 'authorizer', 'ingress'] as const)
-      .flatMap((kind) => Array.from({ length: instances[kind] ?? 1 }, (_, n) => ({ kind, name: `${kind}-${n + 1}`, n })))
+    const names = (['issuer', 'authorizer', 'ingress'] as const).flatMap((kind) =>
+      Array.from({ length: instances[kind] ?? 1 }, (_, n) => ({ kind, name: `${kind}-${n + 1}`, n })),
+    )
     try {
       // Each ingress has a partition of the replies of its own, as it would have in production.
-      const started = await Promise.all(names.map(({ kind, name, n }) =>
-        startService(kind, name, kind === 'ingress' ? { ...env, REPLY_PARTITION: String(n) } : env, join(folder, `${name}.log`))))
+      const started = await Promise.all(
+        names.map(({ kind, name, n }) =>
+          startService(
+            kind,
+            name,
+            kind === 'ingress' ? { ...env, REPLY_PARTITION: String(n) } : env,
+            join(folder, `${name}.log`),
+          ),
+        ),
+      )
       for (const service of started) services.set(service.name, service)
       const demo = await stack.run('services/cli/accounts.ts', ['demo'])
       if (demo.code !== 0) throw new Error(`the demo set was not loaded: ${demo.output}`)
@@ -167,7 +187,8 @@ export class Stack {
 
   /** What the services have written so far, by file. */
   logFiles(): readonly { readonly name: string; readonly bytes: Buffer }[] {
-    return readdirSync(this.#folder).filter((name) => name.endsWith('.log'))
+    return readdirSync(this.#folder)
+      .filter((name) => name.endsWith('.log'))
       .map((name) => ({ name, bytes: readFileSync(join(this.#folder, name)) }))
   }
 
@@ -202,7 +223,13 @@ export async function runScript(script: string, args: readonly string[], env: No
   const folder = mkdtempSync(join(tmpdir(), 'script-'))
   const log = join(folder, 'output')
   const child = await startProcess({
-    name: script, command: process.execPath, args: [join(ROOT, script), ...args], env, cwd: folder, log, stopWithinMs: STOP_WITHIN_MS,
+    name: script,
+    command: process.execPath,
+    args: [join(ROOT, script), ...args],
+    env,
+    cwd: folder,
+    log,
+    stopWithinMs: STOP_WITHIN_MS,
   })
   let late = false
   const timer = setTimeout(() => {
@@ -216,14 +243,25 @@ export async function runScript(script: string, args: readonly string[], env: No
   return { ...exit, output }
 }
 
-/** Start a service on a free port and wait until it is ready; `start` of the result does the same again, on that port. */
-async function startService(kind: ServiceName, name: string, env: NodeJS.ProcessEnv, logFile: string): Promise<Service> {
+/**
+ * Start a service on a free port and wait until it is ready; `start` of the result does the same again, on that port.
+ */
+async function startService(
+  kind: ServiceName,
+  name: string,
+  env: NodeJS.ProcessEnv,
+  logFile: string,
+): Promise<Service> {
   const port = await freePort()
   const url = `http://${LOOPBACK}:${port}`
   const start = async () => {
     const child = await startProcess({
-      name, command: process.execPath, args: [join(ROOT, 'services', kind, 'main.ts')],
-      env: { ...env, [kind === 'ingress' ? 'PORT' : 'HEALTH_PORT']: String(port) }, log: logFile, stopWithinMs: STOP_WITHIN_MS,
+      name,
+      command: process.execPath,
+      args: [join(ROOT, 'services', kind, 'main.ts')],
+      env: { ...env, [kind === 'ingress' ? 'PORT' : 'HEALTH_PORT']: String(port) },
+      log: logFile,
+      stopWithinMs: STOP_WITHIN_MS,
     })
     await untilReady(child, logFile, READY_WITHIN_MS, () => isReady(url))
     return child
@@ -245,7 +283,7 @@ export async function isReady(url: string): Promise<boolean> {
 /** Waits until it is so. Throws, naming it, after `withinMs`. */
 export async function until(what: string, withinMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + withinMs
-  while (!await holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

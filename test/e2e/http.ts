@@ -36,12 +36,23 @@ export interface CallOptions {
 
 /** @throws Error when the connection failed before there was an answer. */
 export async function call(
-  dispatcher: Dispatcher, base: string, method: string, path: string, { headers, body }: CallOptions,
+  dispatcher: Dispatcher,
+  base: string,
+  method: string,
+  path: string,
+  { headers, body }: CallOptions,
 ): Promise<Answer> {
   const sent = typeof body === 'object' ? JSON.stringify(body) : body
   const response = await request(`${base}${path}`, {
-    dispatcher, method: method as Dispatcher.HttpMethod, headersTimeout: CALL_TIMEOUT_MS, bodyTimeout: CALL_TIMEOUT_MS,
-    headers: { authorization: CREDENTIALS, ...(sent === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    dispatcher,
+    method: method as Dispatcher.HttpMethod,
+    headersTimeout: CALL_TIMEOUT_MS,
+    bodyTimeout: CALL_TIMEOUT_MS,
+    headers: {
+      authorization: CREDENTIALS,
+      ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(sent === undefined ? {} : { body: sent }),
   })
   const text = await response.body.text()
@@ -79,8 +90,13 @@ export function generation(fields: object = { document: DOCUMENT }): Body {
 
 export function purchase(fields: object): Body {
   return {
-    consecutive: consecutive(), transactionCode: 'TOKEN_PURCHASE', acquirer: terminal(), cardNumber: CARD, accountType: '10',
-    amount: 25_000, ...fields,
+    consecutive: consecutive(),
+    transactionCode: 'TOKEN_PURCHASE',
+    acquirer: terminal(),
+    cardNumber: CARD,
+    accountType: '10',
+    amount: 25_000,
+    ...fields,
   }
 }
 

@@ -1,4 +1,5 @@
-// What the log says happened: decisions, debits and balances, folded from the decoded records by rules of the tests' own.
+// What the log says happened: decisions, debits and balances, folded from the decoded records by rules of the tests'
+// own.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createKeyRing, type KeyRingConfig } from '../../services/adapters/keys/key-ring.ts'
@@ -69,7 +70,7 @@ export class Ledger {
       if (decided.event.type !== 'transaction-decided') continue
       const { transactionCode, consecutive } = decided.event.command.scope
       const key = `${transactionCode}:${consecutive}`
-      this.#scopes.set(key, [...this.#scopes.get(key) ?? [], decided])
+      this.#scopes.set(key, [...(this.#scopes.get(key) ?? []), decided])
     }
     return this.#scopes
   }
@@ -77,7 +78,8 @@ export class Ledger {
   /** Centavos taken by a transaction, one number for each debit. */
   debits(consecutive: string, transactionCode = 'TOKEN_PURCHASE'): readonly number[] {
     return this.of(consecutive, transactionCode).flatMap(({ event }) =>
-      event.facts.flatMap((fact) => fact.kind === 'account-debited' ? [fact.amountMinor] : []))
+      event.facts.flatMap((fact) => (fact.kind === 'account-debited' ? [fact.amountMinor] : [])),
+    )
   }
 
   /** Centavos in an account, by all that was ever booked on it. */

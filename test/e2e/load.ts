@@ -45,10 +45,20 @@ const GIVE_UP_MS = 60_000
 export async function importHolders(stack: Stack, count: number, first = 1): Promise<readonly Holder[]> {
   const holders = Array.from({ length: count }, (_, n): Holder => {
     const document = { type: 'CC', number: String(30_000_000 + first + n) }
-    return { cardNumber: cardNumber(first + n), document, slot: holderSlot(document), initialMinor: INITIAL_PESOS * MINOR_PER_PESO }
+    return {
+      cardNumber: cardNumber(first + n),
+      document,
+      slot: holderSlot(document),
+      initialMinor: INITIAL_PESOS * MINOR_PER_PESO,
+    }
   })
-  const rows = holders.map(({ cardNumber: card, document }) => `${card},CC,${document.number},2032-12,10,${INITIAL_PESOS}`)
-  const file = stack.write('holders.csv', ['cardNumber,documentType,documentNumber,expires,accountType,balance', ...rows, ''].join('\n'))
+  const rows = holders.map(
+    ({ cardNumber: card, document }) => `${card},CC,${document.number},2032-12,10,${INITIAL_PESOS}`,
+  )
+  const file = stack.write(
+    'holders.csv',
+    ['cardNumber,documentType,documentNumber,expires,accountType,balance', ...rows, ''].join('\n'),
+  )
   const { code, output } = await stack.run('services/cli/accounts.ts', ['import', file])
   if (code !== 0) throw new Error(`accounts were not imported: ${output}`)
   return holders
@@ -154,10 +164,15 @@ function countBy(values: readonly (string | number)[]): Record<string, number> {
 }
 
 /**
- * Holds the log and Redis against what the callers were told: one event a transaction with the code that was answered, one
- * debit of the amount for each approved purchase and none for others, nothing of what was surely not accepted, balances.
+ * Holds the log and Redis against what the callers were told: one event a transaction with the code that was answered,
+ * one debit of the amount for each approved purchase and none for others, nothing of what was surely not accepted,
+ * balances.
  */
-export async function expectAgreement(stack: Stack, transactions: readonly Transaction[], holders: readonly Holder[]): Promise<void> {
+export async function expectAgreement(
+  stack: Stack,
+  transactions: readonly Transaction[],
+  holders: readonly Holder[],
+): Promise<void> {
   await expectEveryRequestAnswered(stack)
   const ledger = await Ledger.of(stack)
   const wrong: unknown[] = []
@@ -165,7 +180,10 @@ export async function expectAgreement(stack: Stack, transactions: readonly Trans
   for (const { body, answer, holder } of transactions) {
     const decided = ledger.of(body.consecutive, body.transactionCode).map(({ event }) => event.responseCode)
     const told = answer === null ? [] : [answer.body.responseCode]
-    const amount = body.transactionCode === 'TOKEN_PURCHASE' && answer?.body.responseCode === '00' ? Number(body['amount']) * MINOR_PER_PESO : 0
+    const amount =
+      body.transactionCode === 'TOKEN_PURCHASE' && answer?.body.responseCode === '00'
+        ? Number(body['amount']) * MINOR_PER_PESO
+        : 0
     const debits = ledger.debits(body.consecutive, body.transactionCode)
     spent.set(holder.slot, (spent.get(holder.slot) ?? 0) + amount)
     const agrees = same(decided, told) && same(debits, amount > 0 ? [amount] : [])
@@ -181,22 +199,38 @@ export async function expectAgreement(stack: Stack, transactions: readonly Trans
 /** How long a request may wait for its reply after all calls are over. */
 const ANSWERED_WITHIN_MS = 20_000
 
-/** No request is lost, not even one whose caller has given up: for each record on a request topic there is a reply record. */
+/**
+ * No request is lost, not even one whose caller has given up: for each record on a request topic there is a reply
+ * record.
+ */
 async function expectEveryRequestAnswered(stack: Stack): Promise<void> {
-  const ids = async (topics: readonly string[]) => countBy((await Promise.all(topics.map((topic) => stack.records(topic)))).flat().map(({ headers }) => headers['ce_id'] ?? ''))
+  const ids = async (topics: readonly string[]) =>
+    countBy(
+      (await Promise.all(topics.map((topic) => stack.records(topic))))
+        .flat()
+        .map(({ headers }) => headers['ce_id'] ?? ''),
+    )
   const asked = await ids([TOPIC.tokenRequests, TOPIC.purchaseRequests])
   let unanswered: readonly string[] = []
   await until('every request has a reply', ANSWERED_WITHIN_MS, async () => {
     const answered = await ids([TOPIC.replies])
-    unanswered = Object.entries(asked).filter(([id, times]) => times > (answered[id] ?? 0)).map(([id]) => id)
+    unanswered = Object.entries(asked)
+      .filter(([id, times]) => times > (answered[id] ?? 0))
+      .map(([id]) => id)
     return unanswered.length === 0
   }).catch(() => undefined)
   expect(unanswered).toEqual([])
 }
 
 /** Repeats purchases, on every ingress: the recorded outcome is the body that was answered, byte for byte. */
-export async function expectSameWhenRepeated(stack: Stack, transactions: readonly Transaction[], limit = 40): Promise<void> {
-  const purchases = transactions.filter(({ body, answer }) => answer !== null && body.transactionCode === 'TOKEN_PURCHASE')
+export async function expectSameWhenRepeated(
+  stack: Stack,
+  transactions: readonly Transaction[],
+  limit = 40,
+): Promise<void> {
+  const purchases = transactions.filter(
+    ({ body, answer }) => answer !== null && body.transactionCode === 'TOKEN_PURCHASE',
+  )
   const interrupted = purchases.filter(({ statuses }) => statuses.length > 1)
   for (const { body, answer } of [...interrupted, ...purchases].slice(0, limit)) {
     for (const door of stack.doors.keys()) {

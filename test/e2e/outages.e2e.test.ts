@@ -1,10 +1,19 @@
-// Kafka and Redis killed and started again under load: callers get 503 or 500 and never a decline for it, and the services
-// recover by themselves.
+// Kafka and Redis killed and started again under load: callers get 503 or 500 and never a decline for it, and the
+// services recover by themselves.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TOPIC } from '../../services/runtime/topics.ts'
 import { isReady, Stack, until } from './harness.ts'
 import { generation, terminal } from './http.ts'
-import { codesOf, expectAgreement, expectSameWhenRepeated, importHolders, Load, statusesOf, type Holder, type Transaction } from './load.ts'
+import {
+  codesOf,
+  expectAgreement,
+  expectSameWhenRepeated,
+  importHolders,
+  Load,
+  statusesOf,
+  type Holder,
+  type Transaction,
+} from './load.ts'
 import type { FaultyServer } from '../servers/faulty.ts'
 
 const CALLERS = 60
@@ -56,7 +65,9 @@ async function outageOf(server: FaultyServer, victims: readonly string[] = []): 
   await server.kill()
   let away = true
   const others = newcomers(() => away)
-  await until('nothing says that it is ready', NOTICED_WITHIN_MS, async () => (await readiness()).every((ready) => !ready))
+  await until('nothing says that it is ready', NOTICED_WITHIN_MS, async () =>
+    (await readiness()).every((ready) => !ready),
+  )
   for (const door of stack.doors.keys()) {
     const refused = await stack.post(generation({ acquirer: terminal('REFUSED1') }), { door })
     expect(refused.status).toBe(503)
@@ -86,11 +97,13 @@ async function expectHonesty({ transactions, newcomers: others }: Outage): Promi
   expect(Object.keys(statusesOf(transactions)).filter((status) => !['200', '500', '503'].includes(status))).toEqual([])
   expect(Object.keys(codesOf(transactions)).filter((code) => code !== '00' && code !== '68')).toEqual([])
   expect(others.filter(({ status }) => ![200, 500, 503].includes(status))).toEqual([])
-  const refused = [...transactions.filter(({ answer }) => answer === null).map(({ body }) => body), ...others.filter(({ status }) => status === 503)]
-    .map(({ consecutive }) => consecutive)
+  const refused = [
+    ...transactions.filter(({ answer }) => answer === null).map(({ body }) => body),
+    ...others.filter(({ status }) => status === 503),
+  ].map(({ consecutive }) => consecutive)
   expect(refused.length).toBeGreaterThan(50)
   // 503 says that nothing was accepted: nothing of it is on a request topic.
-  const requests = [...await stack.records(TOPIC.tokenRequests), ...await stack.records(TOPIC.purchaseRequests)]
+  const requests = [...(await stack.records(TOPIC.tokenRequests)), ...(await stack.records(TOPIC.purchaseRequests))]
   const asked = new Set(requests.map((record) => record.headers['ce_id']?.split('#')[0]?.split(':')[2]))
   expect(refused.filter((id) => asked.has(id))).toEqual([])
   await expectAgreement(stack, everything, holders)

@@ -3,7 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { scopeKey } from '../../services/core/transaction/scope.ts'
 import { TOPIC } from '../../services/runtime/topics.ts'
 import { Stack, until, wire } from './harness.ts'
-import { codesOf, expectAgreement, expectSameWhenRepeated, importHolders, Load, statusesOf, type Holder, type Transaction } from './load.ts'
+import {
+  codesOf,
+  expectAgreement,
+  expectSameWhenRepeated,
+  importHolders,
+  Load,
+  statusesOf,
+  type Holder,
+  type Transaction,
+} from './load.ts'
 import { Ledger } from './ledger.ts'
 
 const CALLERS = 100
@@ -34,7 +43,9 @@ async function endUnderLoad(names: readonly string[], startAgain: boolean): Prom
   await until('the load goes on', 40_000, () => load.decided > seen + WARM)
   const transactions = await load.stop()
   everything.push(...transactions)
-  console.log(`ended in ${ended.map(({ ms }) => Math.round(ms)).join(', ')} ms, statuses ${JSON.stringify(statusesOf(transactions))}`)
+  console.log(
+    `ended in ${ended.map(({ ms }) => Math.round(ms)).join(', ')} ms, statuses ${JSON.stringify(statusesOf(transactions))}`,
+  )
   return transactions
 }
 
@@ -43,7 +54,7 @@ async function expectNothingLost(transactions: readonly Transaction[]): Promise<
   expect(Object.keys(codesOf(transactions))).toEqual(['00'])
   await expectAgreement(stack, everything, holders)
   const ledger = await Ledger.of(stack)
-  const requests = [...await stack.records(TOPIC.tokenRequests), ...await stack.records(TOPIC.purchaseRequests)]
+  const requests = [...(await stack.records(TOPIC.tokenRequests)), ...(await stack.records(TOPIC.purchaseRequests))]
   const asked = requests.map((record) => wire.decodeRequest(record).body).filter((body) => body.kind !== 'INQUIRY')
   const lost = asked.filter(({ scope }) => ledger.of(scope.consecutive, scope.transactionCode).length !== 1)
   expect(lost.map(({ scope }) => scopeKey(scope))).toEqual([])

@@ -2,8 +2,19 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import {
-  APP, approve, CARD, credentials, DOCUMENT, keysWith, logWith, memoryLog, GENERATION, JSON_HEADERS, PURCHASE,
-  startIngress, type Harness,
+  APP,
+  approve,
+  CARD,
+  credentials,
+  DOCUMENT,
+  keysWith,
+  logWith,
+  memoryLog,
+  GENERATION,
+  JSON_HEADERS,
+  PURCHASE,
+  startIngress,
+  type Harness,
   type HarnessOptions,
 } from './harness.ts'
 
@@ -21,22 +32,33 @@ afterEach(async () => {
 })
 
 const GENERATION_BODY = {
-  ...GENERATION, cardNumber: CARD, document: { type: 'CC', number: DOCUMENT }, metadata: `de ${CARD}`,
+  ...GENERATION,
+  cardNumber: CARD,
+  document: { type: 'CC', number: DOCUMENT },
+  metadata: `de ${CARD}`,
 }
 const PURCHASE_BODY = { ...PURCHASE, token: TOKEN, metadata: CARD }
-const leaky = (): never => { throw new Error(`${CARD} ${DOCUMENT} ${TOKEN} ${APP.secret}`) }
+const leaky = (): never => {
+  throw new Error(`${CARD} ${DOCUMENT} ${TOKEN} ${APP.secret}`)
+}
 
 const CALLS: readonly unknown[] = [
-  PURCHASE_BODY, GENERATION_BODY,
-  { ...PURCHASE_BODY, cardNumber: `${CARD} ` }, { ...PURCHASE_BODY, token: `${TOKEN}x` },
+  PURCHASE_BODY,
+  GENERATION_BODY,
+  { ...PURCHASE_BODY, cardNumber: `${CARD} ` },
+  { ...PURCHASE_BODY, token: `${TOKEN}x` },
   { ...PURCHASE_BODY, amount: TOKEN },
   { ...GENERATION_BODY, document: { type: DOCUMENT, number: CARD + CARD } },
   { ...GENERATION_BODY, document: { type: 'CC', number: `${DOCUMENT}x` } },
-  { ...GENERATION_BODY, metadata: CARD.repeat(5) }, { ...GENERATION_BODY, transactionCode: CARD },
+  { ...GENERATION_BODY, metadata: CARD.repeat(5) },
+  { ...GENERATION_BODY, transactionCode: CARD },
   { ...GENERATION_BODY, acquirer: CARD },
-  { ...GENERATION_BODY, [CARD]: TOKEN }, { ...GENERATION_BODY, acquirer: { ...GENERATION.acquirer, id: 'B1' } },
-  `{"cardNumber":"${CARD}","token":"${TOKEN}","document":"${DOCUMENT}"`, `${CARD} ${TOKEN} ${DOCUMENT}`,
-  [CARD, TOKEN, DOCUMENT], '',
+  { ...GENERATION_BODY, [CARD]: TOKEN },
+  { ...GENERATION_BODY, acquirer: { ...GENERATION.acquirer, id: 'B1' } },
+  `{"cardNumber":"${CARD}","token":"${TOKEN}","document":"${DOCUMENT}"`,
+  `${CARD} ${TOKEN} ${DOCUMENT}`,
+  [CARD, TOKEN, DOCUMENT],
+  '',
   { ...PURCHASE_BODY, pad: CARD.repeat(5_000) },
 ]
 
@@ -46,7 +68,11 @@ async function everythingFrom({ post, get, app, lines, registry }: Harness): Pro
     const text = typeof body === 'string' ? body : JSON.stringify(body)
     out.push(await post(text), await post(text, { ...JSON_HEADERS, 'content-type': 'text/plain' }))
     out.push(
-      await post(text, { ...JSON_HEADERS, authorization: credentials(APP.key, `${APP.secret}x`), 'x-request-id': CARD })
+      await post(text, {
+        ...JSON_HEADERS,
+        authorization: credentials(APP.key, `${APP.secret}x`),
+        'x-request-id': CARD,
+      }),
     )
     out.push(await post(text, { ...JSON_HEADERS, 'x-request-id': `a-${CARD}`, traceparent: CARD }))
   }
@@ -61,11 +87,16 @@ describe('no response, log line or metric holds a number, a token or a secret', 
   const worlds: readonly (readonly [string, () => HarnessOptions])[] = [
     ['when all goes well', () => ({ answer: approve })],
     ['when nobody answers', () => ({ limits: { replyTimeoutMs: 20 } })],
-    ['when the log fails and says why', () => {
-      const publish = async () => { throw new Error(`${CARD} ${TOKEN} ${DOCUMENT}`) }
-      const log = logWith(memoryLog(), { publish })
-      return { log, limits: { replyTimeoutMs: 20 } }
-    }],
+    [
+      'when the log fails and says why',
+      () => {
+        const publish = async () => {
+          throw new Error(`${CARD} ${TOKEN} ${DOCUMENT}`)
+        }
+        const log = logWith(memoryLog(), { publish })
+        return { log, limits: { replyTimeoutMs: 20 } }
+      },
+    ],
     ['when the key ring fails and says why', () => ({ keys: keysWith({ hash: leaky }) })],
     ['when the store fails and says why', () => ({ storePing: async () => leaky() })],
   ]
@@ -80,9 +111,11 @@ describe('no response, log line or metric holds a number, a token or a secret', 
     const harness = await start({ answer: approve })
     await everythingFrom(harness)
     expect(harness.published.length).toBeGreaterThan(2)
-    const records = harness.published.map(
-      ({ key, value, headers }) => [key, Buffer.from(value).toString('latin1'), headers]
-    )
+    const records = harness.published.map(({ key, value, headers }) => [
+      key,
+      Buffer.from(value).toString('latin1'),
+      headers,
+    ])
     for (const secret of SECRETS) expect(JSON.stringify(records)).not.toContain(secret)
   })
 })

@@ -20,28 +20,47 @@ export const wire = createAvroWire()
 
 const bytes = (fill: number) => Buffer.alloc(32, fill).toString('base64')
 export const keys = createKeyRing({
-  identity: { id: 'i1', key: bytes(1) }, token: [{ id: 't1', key: bytes(2) }], seal: [{ id: 's1', key: bytes(3) }],
+  identity: { id: 'i1', key: bytes(1) },
+  token: [{ id: 't1', key: bytes(2) }],
+  seal: [{ id: 's1', key: bytes(3) }],
 })
 
 export const APP: EvertecAppConfig = {
-  key: 'acquirer-app', secret: 'se:cret-ñ', clientId: 'org', enabled: true, acquirers: ['A1', 'A2'],
+  key: 'acquirer-app',
+  secret: 'se:cret-ñ',
+  clientId: 'org',
+  enabled: true,
+  acquirers: ['A1', 'A2'],
   transactionCodes: { '0200': 'TOKEN_PURCHASE', '0100': 'TOKEN_GENERATION' },
 }
 export const OTHER_APP: EvertecAppConfig = {
-  key: 'other-app', secret: 'other-secret', clientId: 'other', enabled: true, acquirers: ['B1'], transactionCodes: {},
+  key: 'other-app',
+  secret: 'other-secret',
+  clientId: 'other',
+  enabled: true,
+  acquirers: ['B1'],
+  transactionCodes: {},
 }
 export const DISABLED_APP: EvertecAppConfig = {
-  key: 'disabled-app', secret: 'disabled-secret', clientId: 'org', enabled: false, acquirers: ['A1'],
+  key: 'disabled-app',
+  secret: 'disabled-secret',
+  clientId: 'org',
+  enabled: false,
+  acquirers: ['A1'],
   transactionCodes: {},
 }
 export const SLOW_APP: EvertecAppConfig = {
-  key: 'slow-app', secret: 'slow-secret', clientId: 'org', enabled: true, acquirers: ['A1'], transactionCodes: {},
+  key: 'slow-app',
+  secret: 'slow-secret',
+  clientId: 'org',
+  enabled: true,
+  acquirers: ['A1'],
+  transactionCodes: {},
   ratePerSecond: 2,
 }
 
-export const credentials = (
-  key: string, secret: string,
-) => `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}`
+export const credentials = (key: string, secret: string) =>
+  `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}`
 export const AUTHORIZATION = credentials(APP.key, APP.secret)
 export const JSON_HEADERS = { authorization: AUTHORIZATION, 'content-type': 'application/json' }
 
@@ -51,7 +70,11 @@ export const DOCUMENT = '1012345678'
 export const ACQUIRER = { id: 'A1', storeId: 'S1', terminalId: 'T1' }
 export const GENERATION = { consecutive: 'gen-1', transactionCode: 'TOKEN_GENERATION', acquirer: ACQUIRER }
 export const PURCHASE = {
-  consecutive: 'buy-1', transactionCode: 'TOKEN_PURCHASE', acquirer: ACQUIRER, cardNumber: CARD, token: TOKEN,
+  consecutive: 'buy-1',
+  transactionCode: 'TOKEN_PURCHASE',
+  acquirer: ACQUIRER,
+  cardNumber: CARD,
+  token: TOKEN,
   accountType: '10',
   amount: 100,
 }
@@ -71,20 +94,26 @@ export function memoryLog(): MemoryLog {
 /** A log, with some of its operations done otherwise. */
 export function logWith(log: Log, other: Partial<Log>): Log {
   return {
-    publish: (records) => log.publish(records), follow: (options) => log.follow(options),
+    publish: (records) => log.publish(records),
+    follow: (options) => log.follow(options),
     consume: (group, topics, eachBatch) => log.consume(group, topics, eachBatch),
     read: (topic, partition, from, to) => log.read(topic, partition, from, to),
     partitions: (topic) => log.partitions(topic),
-    ping: () => log.ping(), close: () => log.close(), ...other,
+    ping: () => log.ping(),
+    close: () => log.close(),
+    ...other,
   }
 }
 
 /** The ring, with some of its operations done otherwise. */
 export function keysWith(other: Partial<KeyRing>): KeyRing {
   return {
-    hash: (purpose, text) => keys.hash(purpose, text), seal: (plain, context) => keys.seal(plain, context),
-    open: (sealed, context) => keys.open(sealed, context), issue: (slot, id, digits) => keys.issue(slot, id, digits),
-    reveal: (token) => keys.reveal(token), presentedHashes: (slot, digits) => keys.presentedHashes(slot, digits),
+    hash: (purpose, text) => keys.hash(purpose, text),
+    seal: (plain, context) => keys.seal(plain, context),
+    open: (sealed, context) => keys.open(sealed, context),
+    issue: (slot, id, digits) => keys.issue(slot, id, digits),
+    reveal: (token) => keys.reveal(token),
+    presentedHashes: (slot, digits) => keys.presentedHashes(slot, digits),
     ...other,
   }
 }
@@ -113,11 +142,21 @@ export interface Harness {
   readonly published: LogRecord[]
   readonly lines: Line[]
   readonly registry: Registry
-  post(body: unknown, headers?: Record<string, string>): Promise<{
-    status: number; body: any; headers: Record<string, unknown>,
+  post(
+    body: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{
+    status: number
+    body: any
+    headers: Record<string, unknown>
   }>
-  get(path: string, headers?: Record<string, string>): Promise<{
-    status: number; body: any; headers: Record<string, unknown>,
+  get(
+    path: string,
+    headers?: Record<string, string>,
+  ): Promise<{
+    status: number
+    body: any
+    headers: Record<string, unknown>
   }>
 }
 
@@ -147,24 +186,41 @@ export async function startIngress(options: HarnessOptions = {}): Promise<Harnes
   })
   if (options.answer !== undefined) await startWorker(inner, options.answer, requests)
   const app = createIngress({
-    log, wire, keys: options.keys ?? keys, clock: { now: options.now ?? Date.now },
+    log,
+    wire,
+    keys: options.keys ?? keys,
+    clock: { now: options.now ?? Date.now },
     evertecApps: options.apps ?? [APP, OTHER_APP, DISABLED_APP, SLOW_APP],
     limits: { ...DEFAULT_LIMITS, replyTimeoutMs: 2_000, probeIntervalMs: 50, ...options.limits },
-    replyPartition: options.replyPartition, storePing: options.storePing, logger: keepLines(lines), registry,
+    replyPartition: options.replyPartition,
+    storePing: options.storePing,
+    logger: keepLines(lines),
+    registry,
   })
   await app.ready()
   const answered = (response: { statusCode: number; body: string; headers: Record<string, unknown> }) => ({
-    status: response.statusCode, headers: response.headers, body: parsed(response.body),
+    status: response.statusCode,
+    headers: response.headers,
+    body: parsed(response.body),
   })
   return {
-    app, log: inner, requests, published, lines, registry,
-    post: async (body, headers = JSON_HEADERS) => answered(await app.inject({
-      method: 'POST', url: '/financial', headers,
-      payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
-    })),
-    get: async (path, headers = { authorization: AUTHORIZATION }) => answered(
-      await app.inject({ method: 'GET', url: path, headers })
-    ),
+    app,
+    log: inner,
+    requests,
+    published,
+    lines,
+    registry,
+    post: async (body, headers = JSON_HEADERS) =>
+      answered(
+        await app.inject({
+          method: 'POST',
+          url: '/financial',
+          headers,
+          payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+        }),
+      ),
+    get: async (path, headers = { authorization: AUTHORIZATION }) =>
+      answered(await app.inject({ method: 'GET', url: path, headers })),
   }
 }
 
@@ -194,9 +250,10 @@ export async function startWorker(log: Log, answer: Answer, requests: Request[] 
 
 /** Publishes the reply to a request. */
 export async function publishReply(log: Log, { body, replyPartition }: Request, answer: Partial<Reply>): Promise<void> {
-  const asked = body.kind === 'INQUIRY'
-    ? { scope: scopeKey(body.of), fingerprint: '', inquiryId: body.inquiryId }
-    : { scope: scopeKey(body.scope), fingerprint: body.fingerprint, inquiryId: '' }
+  const asked =
+    body.kind === 'INQUIRY'
+      ? { scope: scopeKey(body.of), fingerprint: '', inquiryId: body.inquiryId }
+      : { scope: scopeKey(body.scope), fingerprint: body.fingerprint, inquiryId: '' }
   const reply: Reply = { ...asked, found: true, tokenShown: false, epoch: 1, runId: 'run', ...answer }
   await log.publish([{ topic: TOPIC.replies, key: reply.scope, partition: replyPartition, ...wire.encodeReply(reply) }])
 }

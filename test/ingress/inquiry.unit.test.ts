@@ -2,7 +2,14 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import {
-  approve, AUTHORIZATION, credentials, issuedToken, OTHER_APP, startIngress, type Harness, type HarnessOptions,
+  approve,
+  AUTHORIZATION,
+  credentials,
+  issuedToken,
+  OTHER_APP,
+  startIngress,
+  type Harness,
+  type HarnessOptions,
 } from './harness.ts'
 
 let harness: Harness
@@ -17,12 +24,19 @@ describe('an inquiry', () => {
       answer: () => ({ responseCode: '00', authorizationNumber: '123456', state: 'voided' }),
     })
     const { status, body } = await get(QUESTION)
-    expect([status, body]).toEqual([200, {
-      consecutive: 'buy-1', responseCode: '00', responseMessage: 'Transacción aprobada.', authorizationNumber: '123456',
-      state: 'voided',
-    }])
+    expect([status, body]).toEqual([
+      200,
+      {
+        consecutive: 'buy-1',
+        responseCode: '00',
+        responseMessage: 'Transacción aprobada.',
+        authorizationNumber: '123456',
+        state: 'voided',
+      },
+    ])
     expect(requests[0]?.body).toMatchObject({
-      kind: 'INQUIRY', of: { acquirerId: 'A1', transactionCode: 'TOKEN_PURCHASE', consecutive: 'buy-1' },
+      kind: 'INQUIRY',
+      of: { acquirerId: 'A1', transactionCode: 'TOKEN_PURCHASE', consecutive: 'buy-1' },
     })
     expect(published[0]).toMatchObject({ topic: 'purchase.requests', key: 'A1:TOKEN_PURCHASE:buy-1' })
   })
@@ -30,7 +44,10 @@ describe('an inquiry', () => {
   it('never shows a token, only its end', async () => {
     const { get, published } = await start({
       answer: () => ({
-        responseCode: '00', authorizationNumber: '123456', state: 'approved', token: issuedToken(Date.UTC(2030, 0, 1)),
+        responseCode: '00',
+        authorizationNumber: '123456',
+        state: 'approved',
+        token: issuedToken(Date.UTC(2030, 0, 1)),
         tokenShown: true,
       }),
     })
@@ -40,13 +57,17 @@ describe('an inquiry', () => {
     expect(published[0]?.topic).toBe('token.requests')
   })
 
-  it('may use the app\'s own code, and be of an undoing', async () => {
+  it("may use the app's own code, and be of an undoing", async () => {
     const { get, requests } = await start({ answer: () => ({ responseCode: '25', state: 'declined' }) })
     await get('/financial/buy-1?acquirerId=A1&transactionCode=0200')
-    expect((await get('/financial/void-1?acquirerId=A1&transactionCode=VOID')).body)
-      .toMatchObject({ responseCode: '25', state: 'declined' })
-    expect(requests.map(({ body }) => body.kind === 'INQUIRY' && body.of.transactionCode))
-      .toEqual(['TOKEN_PURCHASE', 'VOID'])
+    expect((await get('/financial/void-1?acquirerId=A1&transactionCode=VOID')).body).toMatchObject({
+      responseCode: '25',
+      state: 'declined',
+    })
+    expect(requests.map(({ body }) => body.kind === 'INQUIRY' && body.of.transactionCode)).toEqual([
+      'TOKEN_PURCHASE',
+      'VOID',
+    ])
   })
 
   it('with a part missing or malformed is 400 and names it', async () => {
@@ -70,7 +91,7 @@ describe('an inquiry', () => {
     expect(published).toHaveLength(0)
   })
 
-  it('is 404 for another app\'s acquirer and for what is not decided, in the same words', async () => {
+  it("is 404 for another app's acquirer and for what is not decided, in the same words", async () => {
     const { get, published } = await start({ answer: () => ({ found: false }) })
     const undecided = await get(QUESTION)
     expect(published).toHaveLength(1)
@@ -89,9 +110,13 @@ describe('an inquiry', () => {
 
   it('with a body that is too large or no JSON is refused like any other', async () => {
     const { app } = await start({ answer: () => ({ responseCode: '00', state: 'approved' }) })
-    const ask = (payload: string, type: string) => app.inject({
-      method: 'GET', url: QUESTION, headers: { authorization: AUTHORIZATION, 'content-type': type }, payload,
-    })
+    const ask = (payload: string, type: string) =>
+      app.inject({
+        method: 'GET',
+        url: QUESTION,
+        headers: { authorization: AUTHORIZATION, 'content-type': type },
+        payload,
+      })
     expect((await ask('x'.repeat(65_537), 'application/json')).statusCode).toBe(413)
     expect((await ask('x', 'text/plain')).statusCode).toBe(415)
     expect((await ask('{}', 'application/json')).statusCode).toBe(200)

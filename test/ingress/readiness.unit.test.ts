@@ -15,7 +15,8 @@ describe('an ingress', () => {
   it('is ready when log and store answer and replies are followed', async () => {
     const { get } = await start({ answer: approve })
     expect(await get('/health/ready')).toMatchObject({
-      status: 200, body: { status: 'ready', parts: { log: true, store: true, replies: true, accepting: true } },
+      status: 200,
+      body: { status: 'ready', parts: { log: true, store: true, replies: true, accepting: true } },
     })
     expect((await get('/health/live')).status).toBe(200)
   })
@@ -30,9 +31,11 @@ describe('an ingress', () => {
     for (const part of ['log', 'store'] as const) {
       parts[part] = false
       await vi.waitFor(
-        async () => expect(await get('/health/ready')).toMatchObject({
-          status: 503, body: { parts: { [part]: false } },
-        }),
+        async () =>
+          expect(await get('/health/ready')).toMatchObject({
+            status: 503,
+            body: { parts: { [part]: false } },
+          }),
         PATIENCE,
       )
       for (const answer of [await post(PURCHASE), await get(QUESTION)]) {

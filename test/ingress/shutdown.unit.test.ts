@@ -7,15 +7,23 @@ import type { Request } from '../../services/core/transaction/command.ts'
 import { JSON_HEADERS, publishReply, PURCHASE, startIngress } from './harness.ts'
 import { listen, sendRaw } from './sockets.ts'
 
-const post = (port: number, consecutive: string, dispatcher?: Agent) => fetch(`http://127.0.0.1:${port}/financial`, {
-  method: 'POST', headers: JSON_HEADERS, body: JSON.stringify({ ...PURCHASE, consecutive }),
-  ...(dispatcher ? { dispatcher } : {}),
-})
+const post = (port: number, consecutive: string, dispatcher?: Agent) =>
+  fetch(`http://127.0.0.1:${port}/financial`, {
+    method: 'POST',
+    headers: JSON_HEADERS,
+    body: JSON.stringify({ ...PURCHASE, consecutive }),
+    ...(dispatcher ? { dispatcher } : {}),
+  })
 
 describe('an ingress that closes', () => {
   it('answers open calls, refuses new ones, and is gone right after', async () => {
     const held: Request[] = []
-    const { app, log, published } = await startIngress({ answer: (request) => { held.push(request); return null } })
+    const { app, log, published } = await startIngress({
+      answer: (request) => {
+        held.push(request)
+        return null
+      },
+    })
     const port = await listen(app)
     const open = post(port, 'open-1')
     await vi.waitFor(() => expect(held).toHaveLength(1))
@@ -23,13 +31,16 @@ describe('an ingress that closes', () => {
     const closed = app.close()
     await sleep(50)
     const refused = await post(port, 'new-1')
-    expect([
-      refused.status, refused.headers.get('retry-after'), refused.headers.get('connection'),
-    ]).toEqual([503, '1', 'close'])
+    expect([refused.status, refused.headers.get('retry-after'), refused.headers.get('connection')]).toEqual([
+      503,
+      '1',
+      'close',
+    ])
     expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/)
     const ready = await fetch(`http://127.0.0.1:${port}/health/ready`)
     expect([ready.status, await ready.json()]).toEqual([
-      503, expect.objectContaining({ parts: expect.objectContaining({ accepting: false }) }),
+      503,
+      expect.objectContaining({ parts: expect.objectContaining({ accepting: false }) }),
     ])
     await publishReply(log, held[0] as Request, { responseCode: '00', authorizationNumber: '123456' })
     const answered = await open
@@ -43,7 +54,8 @@ describe('an ingress that closes', () => {
 
   it('gives calls without a reply their 500 when the time is up', async () => {
     const { app } = await startIngress({
-      limits: { replyTimeoutMs: 15_000, shutdownTimeoutMs: 300 }, answer: () => null,
+      limits: { replyTimeoutMs: 15_000, shutdownTimeoutMs: 300 },
+      answer: () => null,
     })
     const port = await listen(app)
     const open = [post(port, 'open-1'), post(port, 'open-2')]

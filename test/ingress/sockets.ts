@@ -14,8 +14,18 @@ export function sendRaw(port: number, chunks: readonly (string | Buffer)[], wait
   return new Promise((resolve) => {
     let received = ''
     const socket = connect(port, '127.0.0.1', () => chunks.forEach((chunk) => socket.write(chunk)))
-    const end = () => { clearTimeout(timer); socket.destroy(); resolve(received) }
+    const end = () => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(received)
+    }
     const timer = setTimeout(end, waitMs)
-    socket.setEncoding('utf8').on('data', (text: string) => { received += text }).on('close', end).on('error', () => {})
+    socket
+      .setEncoding('utf8')
+      .on('data', (text: string) => {
+        received += text
+      })
+      .on('close', end)
+      .on('error', () => {})
   })
 }

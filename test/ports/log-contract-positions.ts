@@ -57,7 +57,9 @@ export function describePositions(given: UnderTest): void {
       const seen: string[] = []
       let failures = 1
       const following = await given.log.follow({
-        topic, partition: 0, from: 'end',
+        topic,
+        partition: 0,
+        from: 'end',
         onRecords: (records) => {
           if (failures-- > 0) throw new Error('the handler failed')
           seen.push(...records.map(text))

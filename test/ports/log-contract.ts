@@ -6,7 +6,16 @@ import { LogError, LogOverloadedError, type Log } from '../../services/ports/log
 import { describeGroups } from './log-contract-groups.ts'
 import { describePositions } from './log-contract-positions.ts'
 import {
-  all, into, join, QUIET_MS, recordOf, sleep, text, until, type LogHarness, type UnderTest,
+  all,
+  into,
+  join,
+  QUIET_MS,
+  recordOf,
+  sleep,
+  text,
+  until,
+  type LogHarness,
+  type UnderTest,
 } from './log-probes.ts'
 
 const TEST_MS = 60_000

@@ -86,7 +86,7 @@ export function sleep(ms: number): Promise<void> {
 
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS
-  while (!await holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadline) throw new Error('it did not come to be in time')
     await sleep(10)
   }

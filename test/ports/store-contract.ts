@@ -41,9 +41,11 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       generation: test.store.generation,
       ...more,
     })
-    const put = (name: string, value: string | null, expiresAt: number | null = null): EntryWrite => (
-      { name, value, expiresAt }
-    )
+    const put = (name: string, value: string | null, expiresAt: number | null = null): EntryWrite => ({
+      name,
+      value,
+      expiresAt,
+    })
     const claim = async (slot: string, value: string | null, expiresAt: number, ...names: string[]) => {
       const [seen] = await test.store.load([{ slot, names, claim: { value, expiresAt } }])
       if (!seen) throw new Error('a load gives a view for each read')
@@ -67,10 +69,14 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         const [a, b] = [test.freshSlot(), test.freshSlot()]
         await test.store.commit([unit(a, 1, [put('guard', 'A')]), unit(b, 1, [put('guard', 'B')])])
         const views = await test.store.load([
-          { slot: b, names: ['guard'] }, { slot: a, names: ['guard'] }, { slot: b, names: [] },
+          { slot: b, names: ['guard'] },
+          { slot: a, names: ['guard'] },
+          { slot: b, names: [] },
         ])
         expect(views.map((seen) => [seen.slot, seen.tag, [...seen.entries]])).toEqual([
-          [b, '1:h1', [['guard', 'B']]], [a, '1:h1', [['guard', 'A']]], [b, '1:h1', []],
+          [b, '1:h1', [['guard', 'B']]],
+          [a, '1:h1', [['guard', 'A']]],
+          [b, '1:h1', []],
         ])
       })
 
@@ -78,7 +84,10 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         const slot = test.freshSlot()
         await test.store.commit([unit(slot, 1, [put('guard', 'g'), put('live', 'l'), put('token:t1.hash', 't')])])
         const seen = await view(slot, 'token:t1.hash', 'token:t2.other', 'live')
-        expect([...seen.entries].sort()).toEqual([['live', 'l'], ['token:t1.hash', 't']])
+        expect([...seen.entries].sort()).toEqual([
+          ['live', 'l'],
+          ['token:t1.hash', 't'],
+        ])
       })
 
       it('keeps text of any alphabet as it was written', async () => {
@@ -154,9 +163,15 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         const slot = test.freshSlot()
         await test.store.commit([unit(slot, 1, [put('guard', 'ü')]), unit(slot, 2)])
         const seen = await claim(slot, 'v', test.now() + DAY_MS, 'live', 'guard')
-        expect([...seen.entries].sort()).toEqual([['claim', 'v'], ['guard', 'ü']])
+        expect([...seen.entries].sort()).toEqual([
+          ['claim', 'v'],
+          ['guard', 'ü'],
+        ])
         expect(seen.tag).toBe('2:h2')
-        expect(seen.outbox.map((entry) => [entry.version, ...entry.event])).toEqual([[1, 1, 0, 255], [2, 2, 0, 255]])
+        expect(seen.outbox.map((entry) => [entry.version, ...entry.event])).toEqual([
+          [1, 1, 0, 255],
+          [2, 2, 0, 255],
+        ])
       })
     })
 
@@ -167,7 +182,10 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         const second = unit(slot, 2, [put('guard', null), put('live', 'l2'), put('account:10', '5')])
         expect(await test.store.commit([second])).toEqual(['committed'])
         const seen = await view(slot, 'guard', 'live', 'account:10')
-        expect([...seen.entries].sort()).toEqual([['account:10', '5'], ['live', 'l2']])
+        expect([...seen.entries].sort()).toEqual([
+          ['account:10', '5'],
+          ['live', 'l2'],
+        ])
         expect(seen.tag).toBe('2:h2')
       })
 
@@ -205,8 +223,10 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       it('takes the units of one call in order, each on its own', async () => {
         const [a, b] = [test.freshSlot(), test.freshSlot()]
         const results = await test.store.commit([
-          unit(a, 1, [put('guard', '1')]), unit(b, 2, [put('guard', 'never')]),
-          unit(a, 2, [put('guard', '2')]), unit(a, 2, [put('guard', 'twice')]),
+          unit(a, 1, [put('guard', '1')]),
+          unit(b, 2, [put('guard', 'never')]),
+          unit(a, 2, [put('guard', '2')]),
+          unit(a, 2, [put('guard', 'twice')]),
         ])
         expect(results).toEqual(['committed', 'conflict', 'committed', 'conflict'])
         expect((await view(a, 'guard')).entries.get('guard')).toBe('2')
@@ -282,7 +302,10 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       it('forgets the versions that are acknowledged, of that slot only', async () => {
         const [a, b] = [test.freshSlot(), test.freshSlot()]
         for (const slot of [a, b]) await test.store.commit([1, 2, 3, 4].map((version) => unit(slot, version)))
-        await test.store.acknowledge([{ slot: a, versions: [1, 3] }, { slot: b, versions: [] }])
+        await test.store.acknowledge([
+          { slot: a, versions: [1, 3] },
+          { slot: b, versions: [] },
+        ])
         expect((await view(a)).outbox.map((entry) => entry.version)).toEqual([2, 4])
         expect((await view(b)).outbox.map((entry) => entry.version)).toEqual([1, 2, 3, 4])
       })
@@ -290,7 +313,10 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       it('takes an acknowledgement twice, and one for what it never held', async () => {
         const slot = test.freshSlot()
         await test.store.commit([unit(slot, 1)])
-        await test.store.acknowledge([{ slot, versions: [1, 1] }, { slot, versions: [1, 7] }])
+        await test.store.acknowledge([
+          { slot, versions: [1, 1] },
+          { slot, versions: [1, 7] },
+        ])
         await test.store.acknowledge([{ slot: test.freshSlot(), versions: [9] }])
         await test.store.acknowledge([{ slot, versions: [] }])
         expect(await view(slot)).toMatchObject({ tag: '1:h1', outbox: [] })
@@ -301,7 +327,10 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       it('start at zero, add up, and are told apart', async () => {
         const [a, b] = [test.freshSlot(), test.freshSlot()]
         const expiresAt = test.now() + DAY_MS
-        await test.store.count([{ key: a, by: 2, expiresAt }, { key: a, by: 3, expiresAt }])
+        await test.store.count([
+          { key: a, by: 2, expiresAt },
+          { key: a, by: 3, expiresAt },
+        ])
         expect(await test.store.counts([b, a])).toEqual([0, 5])
       })
 

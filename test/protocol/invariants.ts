@@ -1,4 +1,5 @@
-// What must hold after any run, whatever its order: the invariants of the protocol's model, checked on the log and the store.
+// What must hold after any run, whatever its order: the invariants of the protocol's model, checked on the log and the
+// store.
 
 import { evolveAll } from '../../services/core/subject/evolve.ts'
 import type { DecisionEvent, RefusalEvent } from '../../services/core/subject/event.ts'
@@ -51,7 +52,8 @@ function checkMovements(world: World): void {
       if (fact.kind === 'account-credited') credits.set(undone, (credits.get(undone) ?? 0) + 1)
       if (fact.kind !== 'token-spent') continue
       const winner = spent.get(fact.hash)
-      if (winner !== undefined && winner !== fact.scope) throw new Error(`token ${fact.hash} won by ${winner} and ${fact.scope}`)
+      if (winner !== undefined && winner !== fact.scope)
+        throw new Error(`token ${fact.hash} won by ${winner} and ${fact.scope}`)
       spent.set(fact.hash, fact.scope)
     }
   }
@@ -67,33 +69,45 @@ function checkReplies(world: World): void {
     const key = `${reply.scope} ${reply.fingerprint}`
     const answer = `${reply.responseCode} ${reply.authorizationNumber ?? ''}`
     const earlier = answers.get(key)
-    if (earlier !== undefined && earlier !== answer) throw new Error(`replies for ${key} disagree: ${earlier} and ${answer}`)
+    if (earlier !== undefined && earlier !== answer)
+      throw new Error(`replies for ${key} disagree: ${earlier} and ${answer}`)
     answers.set(key, answer)
     if (reply.responseCode !== '94') {
       const other = contents.get(reply.scope)
-      if (other !== undefined && other !== reply.fingerprint) throw new Error(`two contents of ${reply.scope} got an answer other than 94`)
+      if (other !== undefined && other !== reply.fingerprint)
+        throw new Error(`two contents of ${reply.scope} got an answer other than 94`)
       contents.set(reply.scope, reply.fingerprint)
     }
-    if (!isOnLog(world, reply.scope, eventsBefore, reply.responseCode === '94')) throw new Error(`${key} was answered before its event was on the log`)
+    if (!isOnLog(world, reply.scope, eventsBefore, reply.responseCode === '94'))
+      throw new Error(`${key} was answered before its event was on the log`)
   }
 }
 
 function isOnLog(world: World, scope: string, eventsBefore: number, refused: boolean): boolean {
-  return world.events.slice(0, eventsBefore).some((event) => (refused
-    ? event.type === 'transaction-refused' && scopeKey(event.command.scope) === scope
-    : isDecision(event) && event.facts.some((fact) => fact.kind === 'outcome-recorded' && fact.scope === scope)))
+  return world.events
+    .slice(0, eventsBefore)
+    .some((event) =>
+      refused
+        ? event.type === 'transaction-refused' && scopeKey(event.command.scope) === scope
+        : isDecision(event) && event.facts.some((fact) => fact.kind === 'outcome-recorded' && fact.scope === scope),
+    )
 }
 
 /** The rebuild from the log equals the store. */
 async function checkStore(world: World, slots: ReadonlyMap<string, SlotState>): Promise<void> {
   for (const [slot, state] of slots) {
     const names = [
-      'guard', 'live', 'card', ...[...state.accounts.keys()].map((type) => `account:${type}`),
-      ...[...state.tokens.keys()].map((hash) => `token:${hash}`), ...[...state.outcomes.keys()].map((scope) => `outcome:${scope}`),
+      'guard',
+      'live',
+      'card',
+      ...[...state.accounts.keys()].map((type) => `account:${type}`),
+      ...[...state.tokens.keys()].map((hash) => `token:${hash}`),
+      ...[...state.outcomes.keys()].map((scope) => `outcome:${scope}`),
       ...[...state.verdicts.keys()].map((scope) => `verdict:${scope}`),
     ]
     const [view] = await world.store.load([{ slot, names }])
-    if (view?.tag !== `${state.version}.${state.head}`) throw new Error(`${slot}: store at ${view?.tag}, log at ${state.version}`)
+    if (view?.tag !== `${state.version}.${state.head}`)
+      throw new Error(`${slot}: store at ${view?.tag}, log at ${state.version}`)
     const expected = new Map<string, unknown>()
     if (state.guard.wrongAt.length > 0 || state.guard.lockedUntil > 0) expected.set('guard', state.guard)
     if (state.live.length > 0) expected.set('live', state.live)
@@ -111,6 +125,13 @@ async function checkStore(world: World, slots: ReadonlyMap<string, SlotState>): 
 }
 
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, field: unknown) => (field && typeof field === 'object' && !Array.isArray(field)
-    ? Object.fromEntries(Object.entries(field).filter(([, inner]) => inner !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))) : field))
+  return JSON.stringify(value, (_, field: unknown) =>
+    field && typeof field === 'object' && !Array.isArray(field)
+      ? Object.fromEntries(
+          Object.entries(field)
+            .filter(([, inner]) => inner !== undefined)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
+      : field,
+  )
 }

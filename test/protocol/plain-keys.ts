@@ -8,7 +8,10 @@ export const plainKeys: KeyRing = {
   hash: (purpose, text) => `${purpose}-${text.replace(/[^A-Za-z0-9]+/g, '-')}`,
   seal: (plain) => Buffer.from(plain),
   open: (sealed) => Buffer.from(sealed).toString(),
-  issue: (slot, tokenId, digits) => ({ digits: digitsOf(tokenId, digits), hash: `${slot}.${digitsOf(tokenId, digits)}` }),
+  issue: (slot, tokenId, digits) => ({
+    digits: digitsOf(tokenId, digits),
+    hash: `${slot}.${digitsOf(tokenId, digits)}`,
+  }),
   reveal: ({ id, digits }) => digitsOf(id, digits),
   presentedHashes: (slot, digits) => [`${slot}.${digits}`],
 }

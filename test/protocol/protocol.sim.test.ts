@@ -16,7 +16,11 @@ async function prepared(seed: number, mistake?: Mistake): Promise<{ world: World
   await world.run(commands.registration('r1', { card: CARD, document: HOLDER }))
   await world.run(commands.opening('o1', { document: HOLDER, amount: 250 }))
   const tokens: string[] = []
-  for (const [consecutive, ask] of [['g1', { document: HOLDER }], ['g2', { card: CARD }], ['g3', {}]] as const) {
+  for (const [consecutive, ask] of [
+    ['g1', { document: HOLDER }],
+    ['g2', { card: CARD }],
+    ['g3', {}],
+  ] as const) {
     const { token } = await world.run(commands.generation(consecutive, ask))
     if (!token) throw new Error('a generation gives a token')
     tokens.push(plainKeys.reveal(token))
@@ -26,15 +30,23 @@ async function prepared(seed: number, mistake?: Mistake): Promise<{ world: World
 
 function mixed(world: World, tokens: readonly string[]): (Command | Inquiry)[] {
   const pick = <T>(items: readonly T[]): T => items[Math.floor(world.random() * items.length)] as T
-  const spend = (consecutive: string) => commands.spending(consecutive, {
-    card: pick([CARD, CARD, OTHER_CARD]), token: pick([...tokens, '999999', '999999999999']), amount: pick([100, 100, 200]),
-  })
-  const undoing = (consecutive: string) => commands.undoing(pick(['REVERSAL', 'VOID']), pick([consecutive, `u${consecutive}`]), {
-    original: consecutive, code: consecutive.startsWith('g') ? 'TOKEN_GENERATION' : 'TOKEN_PURCHASE', amount: pick([undefined, undefined, 100]),
-  })
+  const spend = (consecutive: string) =>
+    commands.spending(consecutive, {
+      card: pick([CARD, CARD, OTHER_CARD]),
+      token: pick([...tokens, '999999', '999999999999']),
+      amount: pick([100, 100, 200]),
+    })
+  const undoing = (consecutive: string) =>
+    commands.undoing(pick(['REVERSAL', 'VOID']), pick([consecutive, `u${consecutive}`]), {
+      original: consecutive,
+      code: consecutive.startsWith('g') ? 'TOKEN_GENERATION' : 'TOKEN_PURCHASE',
+      amount: pick([undefined, undefined, 100]),
+    })
   const bodies: (Command | Inquiry)[] = [
-    commands.registration('r2', { card: OTHER_CARD, document: HOLDER }), commands.generation('g4', { card: OTHER_CARD }),
-    commands.credit('c1', { document: HOLDER, amount: 50 }), commands.stateChange('s1', { card: CARD, state: pick(['active', 'blocked']) }),
+    commands.registration('r2', { card: OTHER_CARD, document: HOLDER }),
+    commands.generation('g4', { card: OTHER_CARD }),
+    commands.credit('c1', { document: HOLDER, amount: 50 }),
+    commands.stateChange('s1', { card: CARD, state: pick(['active', 'blocked']) }),
   ]
   for (const consecutive of ['p1', 'p2', 'p3']) {
     const purchase = spend(consecutive)
@@ -55,7 +67,9 @@ describe('the protocol in any order', () => {
         await world.runAll(mixed(world, tokens), { crashes: 3, again: 4 })
         await checkInvariants(world)
       } catch (error) {
-        throw new Error(`seed ${seed}: ${(error as Error).message}\n${world.trace.slice(-60).join('\n')}`, { cause: error })
+        throw new Error(`seed ${seed}: ${(error as Error).message}\n${world.trace.slice(-60).join('\n')}`, {
+          cause: error,
+        })
       }
     }
   }, 60_000)
@@ -76,7 +90,9 @@ describe('the protocol in any order', () => {
       const purchase = commands.spending('p1', { card: CARD, token: tokens[seed % 3] as string, amount: 100 })
       await world.runAll([purchase, commands.undoing('REVERSAL', 'p1')], { crashes: 2, again: 2 })
       await checkInvariants(world)
-      const balance = fold(world).get(`D.${plainKeys.hash('document', HOLDER)}`)?.accounts.get('10')?.balanceMinor
+      const balance = fold(world)
+        .get(`D.${plainKeys.hash('document', HOLDER)}`)
+        ?.accounts.get('10')?.balanceMinor
       expect(balance, `seed ${seed}\n${world.trace.join('\n')}`).toBe(250)
     }
   }, 60_000)
@@ -87,17 +103,21 @@ describe('the protocol in any order', () => {
     ['publishes-own-event-only', /gap/],
     ['replies-first', /disagree|answered before/],
     ['forgets-outbox', /answered before|gap/],
-  ])('would notice a worker that %s', async (mistake, complaint) => {
-    const complaints: string[] = []
-    for (let seed = 1; seed <= SEEDS && complaints.length === 0; seed++) {
-      try {
-        const { world, tokens } = await prepared(seed, mistake)
-        await world.runAll(mixed(world, tokens), { crashes: 3, again: 4 })
-        await checkInvariants(world)
-      } catch (error) {
-        complaints.push((error as Error).message)
+  ])(
+    'would notice a worker that %s',
+    async (mistake, complaint) => {
+      const complaints: string[] = []
+      for (let seed = 1; seed <= SEEDS && complaints.length === 0; seed++) {
+        try {
+          const { world, tokens } = await prepared(seed, mistake)
+          await world.runAll(mixed(world, tokens), { crashes: 3, again: 4 })
+          await checkInvariants(world)
+        } catch (error) {
+          complaints.push((error as Error).message)
+        }
       }
-    }
-    expect(complaints[0]).toMatch(complaint)
-  }, 60_000)
+      expect(complaints[0]).toMatch(complaint)
+    },
+    60_000,
+  )
 })

@@ -1,5 +1,5 @@
-// A small world in which the protocol's own code runs one access at a time, in an order that a seed decides: several workers,
-// redelivery, crashes at any point. The log is an array, the store is the memory adapter.
+// A small world in which the protocol's own code runs one access at a time, in an order that a seed decides: several
+// workers, redelivery, crashes at any point. The log is an array, the store is the memory adapter.
 
 import { createAvroWire } from '../../services/adapters/avro/wire.ts'
 import { createMemoryStore, type MemoryStore } from '../../services/adapters/memory/store.ts'
@@ -34,7 +34,8 @@ export interface Answered {
 }
 
 /** Rules of the protocol that a test can break on purpose, to see that the invariants notice. */
-export type Mistake = 'claims-nothing' | 'commits-blindly' | 'publishes-own-event-only' | 'replies-first' | 'forgets-outbox'
+export type Mistake =
+  'claims-nothing' | 'commits-blindly' | 'publishes-own-event-only' | 'replies-first' | 'forgets-outbox'
 
 interface Actor {
   readonly body: Command | Inquiry
@@ -84,7 +85,10 @@ export class World {
    * All requests at once, in an order by the seed. Each is delivered until its offset may be recorded; some once more.
    * `crashes` workers die on the way, each with everything it held.
    */
-  async runAll(bodies: readonly (Command | Inquiry)[], options: { crashes?: number; again?: number } = {}): Promise<void> {
+  async runAll(
+    bodies: readonly (Command | Inquiry)[],
+    options: { crashes?: number; again?: number } = {},
+  ): Promise<void> {
     const waiting = [...bodies]
     let { crashes = 0, again = 0 } = options
     while (waiting.length > 0 || this.#actors.length > 0) {
@@ -111,7 +115,11 @@ export class World {
 
   #take(...bodies: (Command | Inquiry)[]): void {
     for (const body of bodies) {
-      const job = new Job({ body, replyPartition: 0 }, () => begin(body, this.shell), () => undefined)
+      const job = new Job(
+        { body, replyPartition: 0 },
+        () => begin(body, this.shell),
+        () => undefined,
+      )
       this.#actors.push({ body, job, slots: new RoundSlots() })
     }
   }
@@ -125,10 +133,17 @@ export class World {
       if (this.#mistake === 'replies-first' && job.pending?.kind === 'publish') this.#replyEarly(actor)
       if (job.reply) return this.#answer(at, actor)
       switch (job.pending?.kind) {
-        case 'load': await this.#load(actor); break
-        case 'commit': await this.#commit(actor); break
-        case 'publish': await this.#publish(actor); break
-        case undefined: throw new Error('a job waits for something or has a reply')
+        case 'load':
+          await this.#load(actor)
+          break
+        case 'commit':
+          await this.#commit(actor)
+          break
+        case 'publish':
+          await this.#publish(actor)
+          break
+        case undefined:
+          throw new Error('a job waits for something or has a reply')
       }
     } catch (error) {
       if (!(error instanceof ContentionError)) throw error
@@ -155,7 +170,11 @@ export class World {
     if (job.pending?.kind !== 'commit') return
     const { count } = job.pending
     const unit = planUnit(job.pending, actor.slots, {
-      wire, rules: this.shell.rules, rulesId: 'r', runId: 'run', generation: this.store.generation,
+      wire,
+      rules: this.shell.rules,
+      rulesId: 'r',
+      runId: 'run',
+      generation: this.store.generation,
     })
     const [result] = await this.store.commit([this.#mistake === 'commits-blindly' ? await this.#blind(unit) : unit])
     actor.slots.settle()
@@ -193,10 +212,19 @@ export class World {
       if (!lost) await this.store.acknowledge([{ slot, versions: (events ?? []).map(({ version }) => version) }])
     }
     if (refusal) {
-      const { value } = wire.encodeEvent({ ...refusal, command: withoutSeal(refusal.command), id: 'x', epoch: 1, runId: 'run' })
+      const { value } = wire.encodeEvent({
+        ...refusal,
+        command: withoutSeal(refusal.command),
+        id: 'x',
+        epoch: 1,
+        runId: 'run',
+      })
       this.#append(value)
     }
-    this.#note(actor, `publish ${pending.map(({ slot, events }) => `${slot} v${(events ?? []).map(({ version }) => version)}`).join(' ')}`)
+    this.#note(
+      actor,
+      `publish ${pending.map(({ slot, events }) => `${slot} v${(events ?? []).map(({ version }) => version)}`).join(' ')}`,
+    )
     actor.slots = new RoundSlots()
     job.resume('done')
   }
@@ -210,7 +238,14 @@ export class World {
     const { body } = actor
     if (body.kind === 'INQUIRY') return
     const scope = scopeKey(body.scope)
-    const reply: ReplyBody = { scope, fingerprint: body.fingerprint, inquiryId: '', found: true, responseCode: '00', tokenShown: false }
+    const reply: ReplyBody = {
+      scope,
+      fingerprint: body.fingerprint,
+      inquiryId: '',
+      found: true,
+      responseCode: '00',
+      tokenShown: false,
+    }
     this.replies.push({ body, reply, eventsBefore: this.events.length })
   }
 

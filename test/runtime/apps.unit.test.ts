@@ -8,7 +8,9 @@ const SECRET = 'canary-secret-of-an-app'
 const app = { clientId: 'bank', key: 'bank-pos', secret: SECRET, acquirerIds: ['A1'] }
 const valid = { clients: [{ id: 'bank' }, { id: 'shop' }], evertec: [app] }
 const card = {
-  cardNumber: '6039591000000018', document: { type: 'CC', number: '1' }, expires: '2032-12',
+  cardNumber: '6039591000000018',
+  document: { type: 'CC', number: '1' },
+  expires: '2032-12',
   accounts: [{ type: '10', balance: 0.5 }],
 }
 
@@ -36,7 +38,10 @@ describe('the demo set', () => {
 
   it('has the cards of the contract', () => {
     const told = apps.cards.map(({ cardNumber, document, state, restrictions, accounts }) => [
-      cardNumber, `${document.type} ${document.number}`, state, ...restrictions,
+      cardNumber,
+      `${document.type} ${document.number}`,
+      state,
+      ...restrictions,
       ...accounts.map(({ type, amountMinor }) => `${type}: ${amountMinor / 100}`),
     ])
     expect(told).toEqual([
@@ -62,7 +67,12 @@ describe('an apps file', () => {
     const own = { disabled: true, ratePerSecond: 5, transactionCodes: { '0200': 'TOKEN_PURCHASE' } }
     const { evertec } = parseApps({ ...valid, evertec: [{ ...app, ...own }] }, 'production')
     expect(evertec[0]).toEqual({
-      clientId: 'bank', key: 'bank-pos', secret: SECRET, acquirers: ['A1'], enabled: false, ratePerSecond: 5,
+      clientId: 'bank',
+      key: 'bank-pos',
+      secret: SECRET,
+      acquirers: ['A1'],
+      enabled: false,
+      ratePerSecond: 5,
       transactionCodes: { '0200': 'TOKEN_PURCHASE' },
     })
   })
@@ -83,23 +93,27 @@ describe('an apps file', () => {
     ['an unknown client', withApp({ clientId: 'canary' }), '.evertec[0].clientId: is none of the clients'],
     ['a key that stands twice', { ...valid, evertec: [app, app] }, '.evertec[1].key: another app has it'],
     [
-      'an acquirer of two clients', { ...valid, evertec: [app, { ...app, key: 'x', clientId: 'shop' }] },
+      'an acquirer of two clients',
+      { ...valid, evertec: [app, { ...app, key: 'x', clientId: 'shop' }] },
       '.evertec[1].acquirerIds: another client owns one of them',
     ],
     ['a client that stands twice', { clients: [{ id: 'bank' }, { id: 'bank' }] }, '.clients: two have one id'],
     [
-      'a code that is none of ours', withApp({ transactionCodes: { x: 'canary' } }),
+      'a code that is none of ours',
+      withApp({ transactionCodes: { x: 'canary' } }),
       '.evertec[0].transactionCodes.x: must be one of',
     ],
     ['cards outside a demo', { ...valid, cards: [card] }, '.cards: only a demo'],
     ['keys outside a demo', { ...valid, keys: { identity: key, token: [key], seal: [key] } }, '.keys: only a demo'],
     ['a card that fails Luhn', withCard({ cardNumber: '6039591000000019' }), '.cards[0].cardNumber: must pass Luhn'],
     [
-      'a document with letters', withCard({ document: { type: 'CC', number: 'canary' } }),
+      'a document with letters',
+      withCard({ document: { type: 'CC', number: 'canary' } }),
       '.cards[0].document.number: must be digits',
     ],
     [
-      'thirds of a peso', withCard({ accounts: [{ type: '10', balance: 0.333 }] }),
+      'thirds of a peso',
+      withCard({ accounts: [{ type: '10', balance: 0.333 }] }),
       '.cards[0].accounts[0].balance: must be an amount',
     ],
     ['no object', 'canary', ': must be of type object'],

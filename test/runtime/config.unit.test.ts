@@ -13,7 +13,9 @@ import { ConfigError, readEnv } from '../../services/runtime/env.ts'
 
 const bytes = Buffer.alloc(32, 7).toString('base64')
 const KEYS = JSON.stringify({
-  identity: { id: 'i', key: bytes }, token: [{ id: 't', key: bytes }], seal: [{ id: 's', key: bytes }],
+  identity: { id: 'i', key: bytes },
+  token: [{ id: 't', key: bytes }],
+  seal: [{ id: 's', key: bytes }],
 })
 const worker = { KAFKA_BROKERS: 'k:9092', REDIS_URL: 'redis://r:6379', KEYS }
 const ingress = { KAFKA_BROKERS: 'k:9092', REDIS_URL: 'redis://r', APPS_FILE: DEMO_SET_FILE }
@@ -23,8 +25,12 @@ describe('the configuration of a worker', () => {
     const config = readWorkerConfig(worker)
     expect(config.rules).toEqual(DEFAULT_RULES)
     expect(config).toMatchObject({
-      environment: 'development', logLevel: 'info', host: '127.0.0.1', shutdownTimeoutMs: 8_000,
-      kafka: { brokers: ['k:9092'] }, redis: { url: 'redis://r:6379', commandTimeoutMs: 2_000 },
+      environment: 'development',
+      logLevel: 'info',
+      host: '127.0.0.1',
+      shutdownTimeoutMs: 8_000,
+      kafka: { brokers: ['k:9092'] },
+      redis: { url: 'redis://r:6379', commandTimeoutMs: 2_000 },
       keys: JSON.parse(KEYS) as unknown,
     })
     expect(config.kafka).not.toHaveProperty('ssl')
@@ -35,11 +41,19 @@ describe('the configuration of a worker', () => {
 
   it('takes its rules from variables, in the units that people think in', () => {
     const { rules } = readWorkerConfig({
-      ...worker, TOKEN_DIGITS: '8', LOCK_SECONDS: '60', MAX_AMOUNT: '100.50', WITHDRAWAL_NOTE: '20000',
+      ...worker,
+      TOKEN_DIGITS: '8',
+      LOCK_SECONDS: '60',
+      MAX_AMOUNT: '100.50',
+      WITHDRAWAL_NOTE: '20000',
       OUTCOME_RETENTION_DAYS: '30',
     })
     expect(rules).toEqual({
-      ...DEFAULT_RULES, tokenDigits: 8, lockMs: 60_000, maxAmountMinor: 10_050, withdrawalNoteMinor: 2_000_000,
+      ...DEFAULT_RULES,
+      tokenDigits: 8,
+      lockMs: 60_000,
+      maxAmountMinor: 10_050,
+      withdrawalNoteMinor: 2_000_000,
       outcomeRetentionMs: 30 * 86_400_000,
     })
   })
@@ -60,7 +74,9 @@ describe('the configuration of a worker', () => {
   it('takes TLS and sign-in of the brokers whole or not at all', () => {
     const sasl = { KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'canary' }
     expect(readWorkerConfig({ ...worker, ...sasl, KAFKA_SSL: 'true' }).kafka).toEqual({
-      brokers: ['k:9092'], ssl: true, sasl: { mechanism: 'scram-sha-512', username: 'u', password: 'canary' },
+      brokers: ['k:9092'],
+      ssl: true,
+      sasl: { mechanism: 'scram-sha-512', username: 'u', password: 'canary' },
     })
     expect(readWorkerConfig({ ...worker, KAFKA_SSL: 'true', KAFKA_SSL_CA: 'pem' }).kafka.ssl).toEqual({ ca: 'pem' })
     for (const missing of Object.keys(sasl)) {
@@ -81,7 +97,10 @@ describe('production', () => {
     const production = { ...worker, ENVIRONMENT: 'production' }
     expect(readWorkerConfig({ ...production, DEBUG: 'fastify' }).environment).toBe('production')
     const printers = [
-      ['DEBUG', 'ioredis:*'], ['DEBUG', '*'], ['KAFKAJS_DEBUG_PROTOCOL_BUFFERS', '1'], ['NODE_DEBUG', 'http'],
+      ['DEBUG', 'ioredis:*'],
+      ['DEBUG', '*'],
+      ['KAFKAJS_DEBUG_PROTOCOL_BUFFERS', '1'],
+      ['NODE_DEBUG', 'http'],
     ] as const
     for (const [name, value] of printers) {
       expect(() => readWorkerConfig({ ...production, [name]: value })).toThrow(`${name}: must not be set in production`)
@@ -113,7 +132,10 @@ describe('the other processes', () => {
 
 describe('the table of variables', () => {
   const processes = {
-    ingress: INGRESS_VARIABLES, worker: WORKER_VARIABLES, cli: CLI_VARIABLES, embedded: EMBEDDED_VARIABLES,
+    ingress: INGRESS_VARIABLES,
+    worker: WORKER_VARIABLES,
+    cli: CLI_VARIABLES,
+    embedded: EMBEDDED_VARIABLES,
   }
   const table = configTable(processes)
 

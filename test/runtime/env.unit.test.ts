@@ -5,10 +5,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
-  ConfigError, optionalVariable, readEnv, variable, type Environment, type Variables,
+  ConfigError,
+  optionalVariable,
+  readEnv,
+  variable,
+  type Environment,
+  type Variables,
 } from '../../services/runtime/env.ts'
 import {
-  host, hostList, json, oneOf, pesos, port, redisUrl, text, wholeNumber, yesOrNo,
+  host,
+  hostList,
+  json,
+  oneOf,
+  pesos,
+  port,
+  redisUrl,
+  text,
+  wholeNumber,
+  yesOrNo,
 } from '../../services/runtime/env-values.ts'
 import { keyRingShape } from '../../services/runtime/config-keys.ts'
 
@@ -93,10 +107,16 @@ describe('what a variable may hold', () => {
     ['a Redis', variable(redisUrl, about), ['canary', 'http://u:canary@h', 'redis://', 'h:6379']],
     ['pesos', variable(pesos, about), ['0', '-1', '1.234', '1e3', 'canary']],
     ['a text', variable(text(5), about), ['canary']],
-    ['a ring', variable(json(keyRingShape), about), [
-      'canary', '{}', '{"identity":{"id":"canary-canary","key":"k"},"token":[],"seal":[]}',
-      '{"identity":{"id":"i","key":7},"token":[{"id":"t","key":"canary"}],"seal":[{"id":"s","key":"canary"}]}',
-    ]],
+    [
+      'a ring',
+      variable(json(keyRingShape), about),
+      [
+        'canary',
+        '{}',
+        '{"identity":{"id":"canary-canary","key":"k"},"token":[],"seal":[]}',
+        '{"identity":{"id":"i","key":7},"token":[{"id":"t","key":"canary"}],"seal":[{"id":"s","key":"canary"}]}',
+      ],
+    ],
   ]
   for (const [what, spec, texts] of refused) {
     it(`refuses what is no ${what.replace(/^an? /, '')}, and does not repeat it`, () => {

@@ -18,7 +18,12 @@ describe('a log line', () => {
     expect(lines).toHaveLength(1)
     expect(lines[0]).toMatch(/^\{.*\}\n$/)
     expect(last()).toMatchObject({
-      level: 'info', service: 'test', message: 'response', route: '/financial', status: 200, ms: 1.25,
+      level: 'info',
+      service: 'test',
+      message: 'response',
+      route: '/financial',
+      status: 200,
+      ms: 1.25,
     })
     expect(last()['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   })
@@ -36,8 +41,12 @@ describe('a log line', () => {
     const fields = { reason: `of ${pan}`, requestId: '6039 5910 0000 0018', at: [`at ${pan}`], count: pan }
     log.error({ ...fields, offset: BigInt(pan) }, `for ${pan}`)
     expect(last()).toMatchObject({
-      reason: 'of 603959******0018', requestId: '6039 59** **** 0018', at: ['at 603959******0018'],
-      count: '603959******0018', offset: '603959******0018', message: 'for 603959******0018',
+      reason: 'of 603959******0018',
+      requestId: '6039 59** **** 0018',
+      at: ['at 603959******0018'],
+      count: '603959******0018',
+      offset: '603959******0018',
+      message: 'for 603959******0018',
     })
     expect(lines.join()).not.toContain('000000')
   })
@@ -77,7 +86,9 @@ describe('an error in a log line', () => {
   it('of others tells name and code, never message, cause or what hangs on it', () => {
     const { log, lines, last } = logger()
     const error = Object.assign(new TypeError('canary', { cause: new Error('canary') }), {
-      code: 'ECONNRESET', args: ['canary'], command: { args: ['canary'] },
+      code: 'ECONNRESET',
+      args: ['canary'],
+      command: { args: ['canary'] },
     })
     for (const field of ['error', 'err']) log.error({ [field]: error }, 'failed')
     expect(last()).toMatchObject({ error: 'TypeError', errorCode: 'ECONNRESET' })

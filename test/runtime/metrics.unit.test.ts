@@ -2,7 +2,10 @@
 
 import { describe, expect, it } from 'vitest'
 import {
-  createLogMetrics, createRegistry, createStoreMetrics, createWorkerMetrics,
+  createLogMetrics,
+  createRegistry,
+  createStoreMetrics,
+  createWorkerMetrics,
 } from '../../services/runtime/metrics.ts'
 
 describe('the metrics of a process', () => {
@@ -33,13 +36,16 @@ describe('the metrics of a process', () => {
       'worker_round_transactions_sum{service="issuer"} 20',
       'worker_round_seconds_bucket{le="0.005",service="issuer"} 1',
       'worker_decisions_total{transaction_code="TOKEN_PURCHASE",code="55",service="issuer"} 1',
-      'worker_conflicts_total{service="issuer"} 1', 'worker_retries_total{reason="store",service="issuer"} 1',
-      'worker_dead_letters_total{reason="no request",service="issuer"} 1', 'worker_in_flight{service="issuer"} 7',
+      'worker_conflicts_total{service="issuer"} 1',
+      'worker_retries_total{reason="store",service="issuer"} 1',
+      'worker_dead_letters_total{reason="no request",service="issuer"} 1',
+      'worker_in_flight{service="issuer"} 7',
       'log_published_records_total{topic="replies",service="issuer"} 5',
       'log_published_bytes_total{topic="replies",service="issuer"} 900',
       'log_publish_failures_total{topic="replies",reason="REQUEST_TIMED_OUT",service="issuer"} 1',
       'log_queued_records{service="issuer"} 3',
-      'log_consumer_restarts_total{reason="crash",service="issuer"} 1', 'store_generation{service="issuer"} 5',
+      'log_consumer_restarts_total{reason="crash",service="issuer"} 1',
+      'store_generation{service="issuer"} 5',
     ]
     for (const line of expected) expect(lines).toContain(line)
   })

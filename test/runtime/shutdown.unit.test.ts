@@ -42,7 +42,13 @@ describe('a shutdown', () => {
   it('goes on after a step that fails, and exits 1', async () => {
     const done: string[] = []
     const { shutdown, exits, lines } = ending([
-      { name: 'bad', run: () => { throw new Error('x') } }, { name: 'good', run: () => void done.push('good') },
+      {
+        name: 'bad',
+        run: () => {
+          throw new Error('x')
+        },
+      },
+      { name: 'good', run: () => void done.push('good') },
     ])
     await shutdown.begin('test')
     expect(done).toEqual(['good'])
@@ -73,7 +79,14 @@ describe('a shutdown', () => {
 
   it('is not awaited when an error was caught by nothing: a line, then exit 1', () => {
     for (const event of ['uncaughtException', 'unhandledRejection']) {
-      const { exits, lines, send } = ending([{ name: 'never', run: () => { throw new Error('not reached') } }])
+      const { exits, lines, send } = ending([
+        {
+          name: 'never',
+          run: () => {
+            throw new Error('not reached')
+          },
+        },
+      ])
       send(event, new Error('canary'))
       expect(exits).toEqual([1])
       expect(lines.at(-1)).toEqual([{ error: new Error('canary'), reason: event }, 'a mistake that nothing caught'])
@@ -107,7 +120,10 @@ describe('a real process', () => {
       onShutdown([{ name: 'a', run: async () => { logger.info({ step: 'a' }, 'stopping') } }], { logger })
       logger.info({}, 'ready')`)
     expect([code, err]).toEqual([0, ''])
-    const messages = out.trim().split('\n').map((line) => (JSON.parse(line) as { message: string }).message)
+    const messages = out
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { message: string }).message)
     expect(messages).toEqual(['ready', 'shutting down', 'stopping', 'shut down'])
   })
 

@@ -15,8 +15,20 @@ const VIOLATIONS: ReadonlyArray<readonly [file: string, code: string, rule: stri
   ['services/core/token/node.ts', "import 'node:fs'", IMPORT],
   ['services/core/token/package.ts', "import 'zod'", IMPORT],
   ['services/core/token/outside.ts', "import '../../ports/log.ts'", IMPORT],
-  ...['Date.now()', 'new Date()', 'setTimeout(String)', 'setInterval(String)', 'setImmediate(String)', 'process.pid', 'console.log()',
-    'crypto.randomUUID()', 'performance.now()', "fetch('')", 'Buffer.alloc(1)', 'globalThis.name', 'queueMicrotask(String)',
+  ...[
+    'Date.now()',
+    'new Date()',
+    'setTimeout(String)',
+    'setInterval(String)',
+    'setImmediate(String)',
+    'process.pid',
+    'console.log()',
+    'crypto.randomUUID()',
+    'performance.now()',
+    "fetch('')",
+    'Buffer.alloc(1)',
+    'globalThis.name',
+    'queueMicrotask(String)',
   ].map((code, n) => [`services/core/token/global-${n}.ts`, `export const used = ${code}`, GLOBAL] as const),
   ['services/core/token/random.ts', 'export const used = Math.random()', 'eslint(no-restricted-properties)'],
   ['services/ports/outside.ts', "import '../runtime/topics.ts'", IMPORT],
@@ -31,16 +43,39 @@ const VIOLATIONS: ReadonlyArray<readonly [file: string, code: string, rule: stri
   ['services/adapters/kafka/redis.ts', "import 'ioredis'", IMPORT],
   ['services/adapters/redis/kafka.ts', "import 'kafkajs'", IMPORT],
   ['services/adapters/avro/kafka.ts', "import 'kafkajs'", IMPORT],
-  ['services/issuer/floating.ts', 'export function work(): void { Promise.resolve(1) }', 'typescript(no-floating-promises)'],
-  ['services/issuer/misused.ts', 'setTimeout(async () => { await Promise.resolve() }, 1)', 'typescript(no-misused-promises)'],
+  [
+    'services/issuer/floating.ts',
+    'export function work(): void { Promise.resolve(1) }',
+    'typescript(no-floating-promises)',
+  ],
+  [
+    'services/issuer/misused.ts',
+    'setTimeout(async () => { await Promise.resolve() }, 1)',
+    'typescript(no-misused-promises)',
+  ],
   ['services/issuer/default.ts', 'export default 1', 'import(no-default-export)'],
-  ['services/issuer/cycle-a.ts', "import { b } from './cycle-b.ts'\nexport const a = (): unknown => b", 'import(no-cycle)'],
-  ['services/issuer/cycle-b.ts', "import { a } from './cycle-a.ts'\nexport const b = (): unknown => a", 'import(no-cycle)'],
-  ['services/issuer/switch.ts', "export function f(c: 'a' | 'b'): void { switch (c) { case 'a': return } }",
-    'typescript(switch-exhaustiveness-check)'],
+  [
+    'services/issuer/cycle-a.ts',
+    "import { b } from './cycle-b.ts'\nexport const a = (): unknown => b",
+    'import(no-cycle)',
+  ],
+  [
+    'services/issuer/cycle-b.ts',
+    "import { a } from './cycle-a.ts'\nexport const b = (): unknown => a",
+    'import(no-cycle)',
+  ],
+  [
+    'services/issuer/switch.ts',
+    "export function f(c: 'a' | 'b'): void { switch (c) { case 'a': return } }",
+    'typescript(switch-exhaustiveness-check)',
+  ],
   ['services/issuer/long.ts', `export const used = [${'\n1,'.repeat(400)}]`, 'eslint(max-lines)'],
   ['services/issuer/camelCase.ts', 'export const used = 1', 'unicorn(filename-case)'],
-  ['test/issuer/skipped.unit.test.ts', "import { it } from 'vitest'\nit.skip('x', () => {})", 'vitest(no-disabled-tests)'],
+  [
+    'test/issuer/skipped.unit.test.ts',
+    "import { it } from 'vitest'\nit.skip('x', () => {})",
+    'vitest(no-disabled-tests)',
+  ],
   ['test/issuer/only.unit.test.ts', "import { it } from 'vitest'\nit.only('x', () => {})", 'vitest(no-focused-tests)'],
 ]
 
@@ -72,13 +107,16 @@ beforeAll(() => {
     writeFileSync(join(folder, file), `${code}\n`)
   }
   const { stdout } = spawnSync(join(ROOT, 'node_modules', '.bin', 'oxlint'), ['--type-aware', '-f', 'json'], {
-    cwd: folder, encoding: 'utf8', maxBuffer: 16 * 1024 * 1024,
+    cwd: folder,
+    encoding: 'utf8',
+    maxBuffer: 16 * 1024 * 1024,
   })
   found = (JSON.parse(stdout) as { diagnostics: Diagnostic[] }).diagnostics
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const codesOf = (file: string): readonly string[] => found.filter(({ filename }) => filename === file).map(({ code }) => code)
+const codesOf = (file: string): readonly string[] =>
+  found.filter(({ filename }) => filename === file).map(({ code }) => code)
 
 describe('lint', () => {
   it.each(VIOLATIONS)('refuses in %s: %s', (file, _, rule) => {

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 let folder = ''
-beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'run-')) })
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'run-'))
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 interface Ended {
@@ -15,7 +17,12 @@ interface Ended {
   readonly out: string
 }
 
-async function launch(code: string, args: readonly string[], onLine?: (pid: number) => void, npm = false): Promise<Ended> {
+async function launch(
+  code: string,
+  args: readonly string[],
+  onLine?: (pid: number) => void,
+  npm = false,
+): Promise<Ended> {
   const entry = join(folder, `${Math.random().toString(36).slice(2)}.ts`)
   writeFileSync(entry, code)
   const env: NodeJS.ProcessEnv = { ...process.env }
@@ -32,7 +39,7 @@ async function launch(code: string, args: readonly string[], onLine?: (pid: numb
     onLine = out.includes('\n') ? undefined : onLine
   })
   // Its streams close when the entry has ended, even if the shell in between is long gone.
-  return new Promise(resolve => child.on('close', status => resolve({ code: status, out })))
+  return new Promise((resolve) => child.on('close', (status) => resolve({ code: status, out })))
 }
 
 const SLEEPER = `process.on('SIGTERM', () => { console.log('told to end'); process.exit(5) })
@@ -48,10 +55,13 @@ process.exitCode = 3`
   })
 
   it('hands SIGTERM to the entry and waits for its end', async () => {
-    expect(await launch(SLEEPER, [], pid => process.kill(pid, 'SIGTERM'))).toEqual({ code: 5, out: 'up\ntold to end\n' })
+    expect(await launch(SLEEPER, [], (pid) => process.kill(pid, 'SIGTERM'))).toEqual({
+      code: 5,
+      out: 'up\ntold to end\n',
+    })
   })
 
-  it('ends the entry when npm\'s shell is gone', async () => {
-    expect((await launch(SLEEPER, [], pid => process.kill(pid, 'SIGKILL'), true)).out).toBe('up\ntold to end\n')
+  it("ends the entry when npm's shell is gone", async () => {
+    expect((await launch(SLEEPER, [], (pid) => process.kill(pid, 'SIGKILL'), true)).out).toBe('up\ntold to end\n')
   })
 })

@@ -1,4 +1,5 @@
-// The supervisor with real, tiny child processes: what dies comes back, what is stopped stays away, what never works is told.
+// The supervisor with real, tiny child processes: what dies comes back, what is stopped stays away, what never works is
+// told.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +12,19 @@ const FOREVER = 'setInterval(() => {}, 1000)'
 const WAIT_MS = 5_000
 
 let folder = ''
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'supervisor-')) })
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'supervisor-'))
+})
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const child = async (code: string): Promise<ServerProcess> => startProcess({
-  name: 'child', command: process.execPath, args: ['-e', code], log: join(folder, 'child.log'), stopWithinMs: 1_000,
-})
+const child = async (code: string): Promise<ServerProcess> =>
+  startProcess({
+    name: 'child',
+    command: process.execPath,
+    args: ['-e', code],
+    log: join(folder, 'child.log'),
+    stopWithinMs: 1_000,
+  })
 
 async function until(what: () => boolean): Promise<void> {
   const deadline = performance.now() + WAIT_MS
@@ -37,7 +45,12 @@ const isAlive = (pid: number): boolean => {
 describe('a supervised process', () => {
   it('is reported and started again when it is killed', async () => {
     const lines: string[] = []
-    const one = await supervise({ name: 'child', start: () => child(FOREVER), report: line => lines.push(line), onGiveUp: () => {} })
+    const one = await supervise({
+      name: 'child',
+      start: () => child(FOREVER),
+      report: (line) => lines.push(line),
+      onGiveUp: () => {},
+    })
     const first = one.pid()
     process.kill(first, 'SIGKILL')
     await until(() => one.pid() !== first)
@@ -69,7 +82,7 @@ describe('a supervised process', () => {
       if (starts++ > 0) throw new Error('no')
       return child('process.exit(7)')
     }
-    await supervise({ name: 'child', start, report: () => {}, onGiveUp: name => gaveUp.push(name), backoffMs: 1 })
+    await supervise({ name: 'child', start, report: () => {}, onGiveUp: (name) => gaveUp.push(name), backoffMs: 1 })
     await until(() => gaveUp.length > 0)
     expect({ gaveUp, starts }).toEqual({ gaveUp: ['child'], starts: 11 })
   })
@@ -78,13 +91,16 @@ describe('a supervised process', () => {
 describe('a process that is started', () => {
   it('shows the end of its log when it ends before it is ready', async () => {
     const process = await child('console.log("cannot bind"); process.exit(3)')
-    await expect(untilReady(process, join(folder, 'child.log'), WAIT_MS, async () => false))
-      .rejects.toThrow(/ended while starting \(exit code 3\).*cannot bind/s)
+    await expect(untilReady(process, join(folder, 'child.log'), WAIT_MS, async () => false)).rejects.toThrow(
+      /ended while starting \(exit code 3\).*cannot bind/s,
+    )
   })
 
   it('is gone when it was not ready in time', async () => {
     const process = await child(FOREVER)
-    await expect(untilReady(process, join(folder, 'child.log'), 200, async () => false)).rejects.toThrow('did not answer within 200 ms')
+    await expect(untilReady(process, join(folder, 'child.log'), 200, async () => false)).rejects.toThrow(
+      'did not answer within 200 ms',
+    )
     expect(isAlive(process.pid)).toBe(false)
   })
 

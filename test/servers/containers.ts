@@ -1,4 +1,5 @@
-// Kafka and Redis as containers, by Testcontainers. Must not be needed: plain processes stand in where Docker is missing.
+// Kafka and Redis as containers, by Testcontainers. Must not be needed: plain processes stand in where Docker is
+// missing.
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GenericContainer, getContainerRuntimeClient, ImageName, Wait, type StartedTestContainer } from 'testcontainers'
@@ -28,10 +29,10 @@ export async function containersCanRun(): Promise<true | string> {
     return 'Docker does not answer'
   }
   for (const image of [KAFKA_IMAGE, REDIS_IMAGE]) {
-    if (!await imageIsThere(image)) return `Docker answers, but the image ${image} can be neither found nor pulled`
+    if (!(await imageIsThere(image))) return `Docker answers, but the image ${image} can be neither found nor pulled`
   }
   // The reaper removes containers that a killed run left behind. It is a comfort, not a need.
-  if (!await imageIsThere(RYUK_IMAGE)) process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true'
+  if (!(await imageIsThere(RYUK_IMAGE))) process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true'
   return true
 }
 
@@ -40,8 +41,16 @@ async function imageIsThere(name: string): Promise<boolean> {
   const parsed = ImageName.fromString(name)
   if (await image.exists(parsed)) return true
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<false>(resolve => { timer = setTimeout(() => resolve(false), PULL_TIMEOUT_MS) })
-  return Promise.race([image.pull(parsed).then(() => true, () => false), late]).finally(() => clearTimeout(timer))
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), PULL_TIMEOUT_MS)
+  })
+  return Promise.race([
+    image.pull(parsed).then(
+      () => true,
+      () => false,
+    ),
+    late,
+  ]).finally(() => clearTimeout(timer))
 }
 
 export async function startContainers(): Promise<Servers> {
@@ -50,12 +59,12 @@ export async function startContainers(): Promise<Servers> {
     return {
       kafkaBrokers: kafka.value.brokers,
       redisUrl: `redis://${redis.value.getHost()}:${redis.value.getMappedPort(REDIS_PORT)}`,
-      stop: async () => void await Promise.all([kafka.value.container.stop(), redis.value.stop()]),
+      stop: async () => void (await Promise.all([kafka.value.container.stop(), redis.value.stop()])),
     }
   }
   if (kafka.status === 'fulfilled') await kafka.value.container.stop()
   if (redis.status === 'fulfilled') await redis.value.stop()
-  throw new Error('a container did not start', { cause: [kafka, redis].find(r => r.status === 'rejected')?.reason })
+  throw new Error('a container did not start', { cause: [kafka, redis].find((r) => r.status === 'rejected')?.reason })
 }
 
 /** The host port is chosen beforehand, because the broker has to advertise it. */
@@ -72,7 +81,8 @@ async function startKafkaContainer(): Promise<{ container: StartedTestContainer;
       KAFKA_LISTENERS: `PLAINTEXT://0.0.0.0:${KAFKA_PORT},BROKER://0.0.0.0:9093,CONTROLLER://0.0.0.0:9094`,
       KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${host}:${port},BROKER://localhost:9093`,
       KAFKA_LOG_DIRS: KAFKA_DATA,
-      // Each partition's indexes are allocated beforehand: by default twenty megabytes of nothing, which a test would read.
+      // Each partition's indexes are allocated beforehand: by default twenty megabytes of nothing, which a test would
+      // read.
       KAFKA_LOG_INDEX_SIZE_MAX_BYTES: '65536',
       KAFKA_HEAP_OPTS: '-Xms512m -Xmx1g',
     })
@@ -101,10 +111,11 @@ export async function startFaultyContainers(): Promise<FaultyServers> {
   const [{ container: kafka, brokers }, redis] = await Promise.all([startKafkaContainer(), startRedisContainer()])
   const redisUrl = `redis://${redis.getHost()}:${redis.getMappedPort(REDIS_PORT)}`
   return {
-    kafkaBrokers: brokers, redisUrl,
+    kafkaBrokers: brokers,
+    redisUrl,
     kafka: faulty(kafka, KAFKA_DATA, async () => kafkaAnswers(brokers)),
     redis: faulty(redis, REDIS_DATA, async () => redisAnswers(redisUrl)),
-    stop: async () => void await Promise.all([kafka.stop(), redis.stop()]),
+    stop: async () => void (await Promise.all([kafka.stop(), redis.stop()])),
   }
 }
 
@@ -119,7 +130,7 @@ function faulty(container: StartedTestContainer, dataDir: string, answers: () =>
     start: async () => {
       await (await engine()).start()
       const deadline = performance.now() + START_TIMEOUT_MS
-      while (!await answers()) {
+      while (!(await answers())) {
         if (performance.now() > deadline) throw new Error('a container that was started again does not answer')
         await sleep(PROBE_EVERY_MS)
       }
@@ -132,7 +143,10 @@ function faulty(container: StartedTestContainer, dataDir: string, answers: () =>
 async function kafkaAnswers(brokers: string): Promise<boolean> {
   const silent = { info: () => {}, warn: () => {}, error: () => {} }
   const log = await createKafkaLog({ brokers: [brokers], clientId: 'probe', logger: silent })
-  const answered = await log.ping().then(() => true, () => false)
+  const answered = await log.ping().then(
+    () => true,
+    () => false,
+  )
   await log.close()
   return answered
 }

@@ -1,5 +1,5 @@
-// A Kafka and a Redis of one's own, to be killed and started again on the same port and data. Plain processes where those
-// can be had, else containers. For tests of what the service does without them; nobody else may use these servers.
+// A Kafka and a Redis of one's own, to be killed and started again on the same port and data. Plain processes where
+// those can be had, else containers. For tests of what the service does without them; nobody else may use these servers.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ const INDEXES = /\.(index|timeindex)$/
 /** @throws Error, saying what to install, when neither way can be had. */
 export async function startFaultyServers(): Promise<FaultyServers> {
   const choice = process.env[CHOICE]
-  const containers = async () => choice === 'processes' ? `${CHOICE} asks for processes` : containersCanRun()
+  const containers = async () => (choice === 'processes' ? `${CHOICE} asks for processes` : containersCanRun())
   try {
     if (choice === 'containers') throw new Error(`${CHOICE} asks for containers`)
     return await startFaultyProcesses()
@@ -50,8 +50,11 @@ export async function startFaultyServers(): Promise<FaultyServers> {
     const can = await containers()
     if (can === true) return startFaultyContainers()
     const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`the tests need a Kafka and a Redis of their own. Install Java 17, Maven and redis-server, or start `
-      + `Docker. ${why}; ${can}`, { cause: error })
+    throw new Error(
+      `the tests need a Kafka and a Redis of their own. Install Java 17, Maven and redis-server, or start ` +
+        `Docker. ${why}; ${can}`,
+      { cause: error },
+    )
   }
 }
 
@@ -66,7 +69,9 @@ async function startFaultyProcesses(): Promise<FaultyServers> {
       kafka: faulty(kafka, kafkaDir, () => startKafka({ dataDir: kafkaDir, port: kafka.port })),
     }
     return {
-      ...servers, kafkaBrokers: kafka.brokers, redisUrl: redis.url,
+      ...servers,
+      kafkaBrokers: kafka.brokers,
+      redisUrl: redis.url,
       stop: async () => {
         await Promise.all([servers.kafka.kill(), servers.redis.kill()])
         rmSync(folder, { recursive: true, force: true })
@@ -81,11 +86,14 @@ async function startFaultyProcesses(): Promise<FaultyServers> {
 function faulty(first: ServerProcess, folder: string, startAgain: () => Promise<ServerProcess>): FaultyServer {
   let running = first
   return {
-    kill: async () => void await running.kill(),
-    start: async () => { running = await startAgain() },
-    files: async () => readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter(entry => entry.isFile() && !INDEXES.test(entry.name))
-      .map(entry => join(entry.parentPath, entry.name))
-      .map(name => ({ name, bytes: readFileSync(name) })),
+    kill: async () => void (await running.kill()),
+    start: async () => {
+      running = await startAgain()
+    },
+    files: async () =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && !INDEXES.test(entry.name))
+        .map((entry) => join(entry.parentPath, entry.name))
+        .map((name) => ({ name, bytes: readFileSync(name) })),
   }
 }

@@ -1,5 +1,6 @@
-// Gives the lanes `int` and `e2e` a real Kafka and a real Redis, once a run: those the environment names, else containers
-// where Docker has the images, else plain processes. Must never let a test be skipped: nothing to be had is a failure.
+// Gives the lanes `int` and `e2e` a real Kafka and a real Redis, once a run: those the environment names, else
+// containers where Docker has the images, else plain processes. Must never let a test be skipped: nothing to be had is a
+// failure.
 import { containersCanRun, startContainers } from './containers.ts'
 import { startPlainServers } from './plain.ts'
 import type { Servers } from './servers.ts'
@@ -41,8 +42,11 @@ async function start(): Promise<Servers> {
     return await startPlainServers()
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`the tests need a real Kafka and a real Redis, and none can be had here. Start Docker, or install `
-      + `Java 17, Maven and redis-server. ${why}`, { cause: error })
+    throw new Error(
+      `the tests need a real Kafka and a real Redis, and none can be had here. Start Docker, or install ` +
+        `Java 17, Maven and redis-server. ${why}`,
+      { cause: error },
+    )
   }
 }
 

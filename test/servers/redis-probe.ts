@@ -33,7 +33,10 @@ export async function askRedis(url: string, commands: readonly (readonly string[
 
 /** Whether it takes commands: not while it loads its data. */
 export async function redisAnswers(url: string): Promise<boolean> {
-  return askRedis(url, [['PING']]).then(() => true, () => false)
+  return askRedis(url, [['PING']]).then(
+    () => true,
+    () => false,
+  )
 }
 
 function encode(command: readonly string[]): string {
@@ -60,16 +63,21 @@ function decode(bytes: Buffer, at: number): { readonly reply: RedisReply; readon
   const head = bytes.subarray(at + 1, end).toString()
   const after = end + CRLF.length
   switch (String.fromCharCode(bytes[at] ?? 0)) {
-    case '+': return { reply: Buffer.from(head), next: after }
-    case ':': return { reply: Number(head), next: after }
-    case '-': throw new Error(`Redis says: ${head}`)
+    case '+':
+      return { reply: Buffer.from(head), next: after }
+    case ':':
+      return { reply: Number(head), next: after }
+    case '-':
+      throw new Error(`Redis says: ${head}`)
     case '$': {
       if (head === '-1') return { reply: null, next: after }
       const next = after + Number(head) + CRLF.length
       return bytes.length < next ? null : { reply: bytes.subarray(after, next - CRLF.length), next }
     }
-    case '*': return decodeArray(bytes, after, Number(head))
-    default: throw new Error('no reply of Redis')
+    case '*':
+      return decodeArray(bytes, after, Number(head))
+    default:
+      throw new Error('no reply of Redis')
   }
 }
 

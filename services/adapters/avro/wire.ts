@@ -28,9 +28,10 @@ export function createAvroWire(): Wire {
 
   return {
     encodeRequest({ body, replyPartition, traceparent }: Request): Encoded {
-      const [id, content] = body.kind === 'INQUIRY'
-        ? [body.inquiryId, { inquiry: body, replyPartition }]
-        : [`${scopeKey(body.scope)}#${body.fingerprint}`, { command: body, replyPartition }]
+      const [id, content] =
+        body.kind === 'INQUIRY'
+          ? [body.inquiryId, { inquiry: body, replyPartition }]
+          : [`${scopeKey(body.scope)}#${body.fingerprint}`, { command: body, replyPartition }]
       return { value: request.encode(content), headers: cloudEvent(id, 'financial.request', traceparent) }
     },
     decodeRequest({ value, headers }) {
@@ -44,7 +45,10 @@ export function createAvroWire(): Wire {
     },
     decodeReply({ value, headers }) {
       expect(value, reply)
-      return { ...(reply.decode(value as Uint8Array) as Omit<Reply, 'tokenShown'>), tokenShown: headers[TOKEN_SHOWN] === '1' }
+      return {
+        ...(reply.decode(value as Uint8Array) as Omit<Reply, 'tokenShown'>),
+        tokenShown: headers[TOKEN_SHOWN] === '1',
+      }
     },
     encodeEvent(event: AuthorizationEvent): Encoded {
       return { value: events[event.type].encode(event), headers: eventHeaders(event) }
@@ -57,7 +61,10 @@ export function createAvroWire(): Wire {
     eventHeaders,
     encodeDeadLetter(letter: DeadLetter): Encoded {
       const id = `${letter.topic}-${letter.partition}-${letter.offset}`
-      return { value: deadLetter.encode({ ...letter, offset: Number(letter.offset) }), headers: cloudEvent(id, 'record.dead-lettered') }
+      return {
+        value: deadLetter.encode({ ...letter, offset: Number(letter.offset) }),
+        headers: cloudEvent(id, 'record.dead-lettered'),
+      }
     },
     decodeDeadLetter(value) {
       expect(value, deadLetter, MAX_LETTER_BYTES)
@@ -68,7 +75,8 @@ export function createAvroWire(): Wire {
 }
 
 function expect(value: Uint8Array | null, type: MessageType, maxBytes?: number): void {
-  if (fingerprintOf(value, maxBytes) !== type.fingerprint) throw new MalformedRecordError(`not a message of ${type.name}`)
+  if (fingerprintOf(value, maxBytes) !== type.fingerprint)
+    throw new MalformedRecordError(`not a message of ${type.name}`)
 }
 
 function eventHeaders(event: AuthorizationEvent): Headers {

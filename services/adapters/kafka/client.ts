@@ -31,8 +31,16 @@ const LOGGED_AT = new WeakMap<KafkaLogger, Map<string, number>>()
 export function createClient(connection: KafkaConnection): KafkaClient {
   const { brokers, clientId, ssl, sasl, logger, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = connection
   return new Kafka({
-    brokers: [...brokers], clientId, ssl, sasl, requestTimeout: requestTimeoutMs, connectionTimeout: CONNECT_TIMEOUT_MS,
-    authenticationTimeout: AUTHENTICATION_TIMEOUT_MS, retry: RETRY, socketFactory, logLevel: logLevel.WARN,
+    brokers: [...brokers],
+    clientId,
+    ssl,
+    sasl,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    authenticationTimeout: AUTHENTICATION_TIMEOUT_MS,
+    retry: RETRY,
+    socketFactory,
+    logLevel: logLevel.WARN,
     logCreator: () => safeLines(logger),
   })
 }
@@ -64,7 +72,11 @@ function safeLines(logger: KafkaLogger): (entry: LogEntry) => void {
 
 function safeText(message: unknown): string {
   const text = typeof message === 'string' ? message : 'no message'
-  return text.replace(/["'`{[<].*/s, '').replace(/[^\x20-\x7e]/g, ' ').slice(0, MAX_MESSAGE).trim()
+  return text
+    .replace(/["'`{[<].*/s, '')
+    .replace(/[^\x20-\x7e]/g, ' ')
+    .slice(0, MAX_MESSAGE)
+    .trim()
 }
 
 /** The name of what went wrong, safe to print: the protocol's own where there is one. */

@@ -39,7 +39,7 @@ export class ClusterView {
 
   /** Those who ask at the same time share one question. @throws LogError within two seconds */
   ping(): Promise<void> {
-    this.#pinging ??= this.#ask(async (admin) => void await admin.describeCluster()).finally(() => {
+    this.#pinging ??= this.#ask(async (admin) => void (await admin.describeCluster())).finally(() => {
       this.#pinging = null
     })
     return this.#pinging
@@ -54,7 +54,7 @@ export class ClusterView {
 
   /** @throws LogError when there is no such topic, or no answer. */
   async partitions(topic: string): Promise<number> {
-    return this.knownPartitions(topic) ?? await this.#count(topic)
+    return this.knownPartitions(topic) ?? (await this.#count(topic))
   }
 
   /** First offset and the one after the last. @throws LogError when there is no such partition, or no answer. */
@@ -72,12 +72,14 @@ export class ClusterView {
   #count(topic: string): Promise<number> {
     let counting = this.#counting.get(topic)
     if (!counting) {
-      counting = this.#ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }), topic).then(({ topics }) => {
-        const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0
-        if (count === 0) throw unknownTopic(topic)
-        this.#counts.set(topic, { count, at: Date.now() })
-        return count
-      }).finally(() => this.#counting.delete(topic))
+      counting = this.#ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }), topic)
+        .then(({ topics }) => {
+          const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0
+          if (count === 0) throw unknownTopic(topic)
+          this.#counts.set(topic, { count, at: Date.now() })
+          return count
+        })
+        .finally(() => this.#counting.delete(topic))
       this.#counting.set(topic, counting)
     }
     return counting
@@ -113,6 +115,10 @@ export class ClusterView {
   async #drop(): Promise<void> {
     const dropped = this.#admin
     this.#admin = null
-    if (dropped) await settled(DISCONNECT_TIMEOUT_MS, dropped.then((admin) => admin.disconnect()))
+    if (dropped)
+      await settled(
+        DISCONNECT_TIMEOUT_MS,
+        dropped.then((admin) => admin.disconnect()),
+      )
   }
 }

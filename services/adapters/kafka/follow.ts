@@ -8,10 +8,12 @@ import { createPartitionReader } from './partition-reader.ts'
 
 /** @throws LogError when there is no such partition or it cannot be read in time. */
 export async function followPartition(
-  settings: Settings, cluster: ClusterView, options: FollowOptions,
+  settings: Settings,
+  cluster: ClusterView,
+  options: FollowOptions,
 ): Promise<Subscription> {
   const { topic, partition, onRecords } = options
-  if (partition >= await cluster.partitions(topic)) throw unknownPartition(topic, partition)
+  if (partition >= (await cluster.partitions(topic))) throw unknownPartition(topic, partition)
   const from = await position(cluster, options)
   const session = createPartitionReader({ settings, topic, partition, onRecords, from })
   await session.start()

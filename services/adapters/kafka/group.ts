@@ -17,12 +17,18 @@ const COMMIT_MS = 1_000
 
 /** @throws LogError when a topic is not known or the group is not joined in time. */
 export async function joinGroup(
-  settings: Settings, cluster: ClusterView, group: string, topics: readonly string[],
+  settings: Settings,
+  cluster: ClusterView,
+  group: string,
+  topics: readonly string[],
   eachBatch: (batch: Batch) => Promise<void>,
 ): Promise<Subscription> {
   const counts = await Promise.all(topics.map((topic) => cluster.partitions(topic)))
   const member = new Member(settings, group, eachBatch)
-  return member.join(topics, counts.reduce((sum, count) => sum + count, 0))
+  return member.join(
+    topics,
+    counts.reduce((sum, count) => sum + count, 0),
+  )
 }
 
 /** How far a partition is done, in the present assignment. */
@@ -52,8 +58,12 @@ class Member {
 
   async join(topics: readonly string[], partitions: number): Promise<Subscription> {
     const session = new ConsumerSession({
-      settings: this.#settings, name: this.#group, groupId: () => this.#group, topics,
-      maxBytesPerPartition: MAX_BYTES_PER_PARTITION, concurrency: Math.max(partitions, 1),
+      settings: this.#settings,
+      name: this.#group,
+      groupId: () => this.#group,
+      topics,
+      maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+      concurrency: Math.max(partitions, 1),
       onBatch: (payload) => this.#handOver(payload),
       onJoined: (consumer) => this.#assigned(consumer),
       // Still a member: what is done goes out before the request to join again, on the same connection.
@@ -80,7 +90,9 @@ class Member {
     const { topic, partition, messages } = batch
     const assignment = this.#assignment
     return this.#eachBatch({
-      topic, partition, records: messages.map((message) => toStored(topic, partition, message)),
+      topic,
+      partition,
+      records: messages.map((message) => toStored(topic, partition, message)),
       done: (offset) => {
         if (assignment === this.#assignment) this.#done(topic, partition, offset + 1n)
       },

@@ -1,5 +1,6 @@
-// The way to the broker, by group commit: what comes while a request is under way goes with the next one, whatever its topic.
-// One request at a time, so that records of one key keep their order. Counts nothing: the publisher bounds what is queued.
+// The way to the broker, by group commit: what comes while a request is under way goes with the next one, whatever its
+// topic. One request at a time, so that records of one key keep their order. Counts nothing: the publisher bounds what
+// is queued.
 
 import { LogError, LogOverloadedError, type LogRecord } from '../../ports/log.ts'
 import { unknownPartition } from '../log-limits.ts'
@@ -56,7 +57,10 @@ export class Lane {
   expire(now: number): void {
     const first = this.#queue[0]
     if (!first || first.expiresAt > now) return
-    this.#refuse(this.#queue.filter((parcel) => parcel.expiresAt <= now), 'the log takes no records at present')
+    this.#refuse(
+      this.#queue.filter((parcel) => parcel.expiresAt <= now),
+      'the log takes no records at present',
+    )
     this.#queue = this.#queue.filter((parcel) => parcel.expiresAt > now)
   }
 
@@ -102,7 +106,7 @@ export class Lane {
     for (const parcel of parcels) {
       try {
         const { topic, records } = parcel
-        const count = this.#cluster.knownPartitions(topic) ?? await this.#cluster.partitions(topic)
+        const count = this.#cluster.knownPartitions(topic) ?? (await this.#cluster.partitions(topic))
         const stray = records.find(({ partition = 0 }) => !(partition >= 0 && partition < count))
         if (stray) throw unknownPartition(topic, stray.partition ?? -1)
         placed.push({ parcel, outgoing: records.map((record) => toOutgoing(record, count)) })
@@ -126,7 +130,10 @@ export class Lane {
         this.#settings.onMetric({ kind: 'publish-failed', topic, reason })
       }
       if (error instanceof UnreachableError) {
-        this.#refuse(placed.map(({ parcel }) => parcel), `no broker can be reached: ${reason}`)
+        this.#refuse(
+          placed.map(({ parcel }) => parcel),
+          `no broker can be reached: ${reason}`,
+        )
         return
       }
       // The broker said no, for good, to something in the batch: they go again one by one, and only the guilty fails.
@@ -140,11 +147,14 @@ export class Lane {
   /** One metric for each topic of a request. */
   #tell(placed: readonly Placed[], seconds: number): void {
     const sums = new Map<string, { records: number; bytes: number }>()
-    for (const { parcel: { topic, records, bytes } } of placed) {
+    for (const {
+      parcel: { topic, records, bytes },
+    } of placed) {
       const sum = sums.get(topic) ?? { records: 0, bytes: 0 }
       sums.set(topic, { records: sum.records + records.length, bytes: sum.bytes + bytes })
     }
-    for (const [topic, sum] of sums) this.#settings.onMetric({ kind: 'batch', topic, ...sum, seconds, queued: this.#queued() })
+    for (const [topic, sum] of sums)
+      this.#settings.onMetric({ kind: 'batch', topic, ...sum, seconds, queued: this.#queued() })
   }
 
   #refuse(parcels: readonly Parcel[], why: string): void {

@@ -1,7 +1,13 @@
 // The log on Kafka. Wires the parts together and closes them; each part has its own file.
 
 import {
-  LogError, type Batch, type FollowOptions, type Log, type LogRecord, type StoredRecord, type Subscription,
+  LogError,
+  type Batch,
+  type FollowOptions,
+  type Log,
+  type LogRecord,
+  type StoredRecord,
+  type Subscription,
 } from '../../ports/log.ts'
 import { closedLog, unknownPartition } from '../log-limits.ts'
 import { ClusterView } from './cluster-view.ts'
@@ -43,7 +49,9 @@ class KafkaLog implements Log {
   }
 
   async consume(
-    group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>,
+    group: string,
+    topics: readonly string[],
+    eachBatch: (batch: Batch) => Promise<void>,
   ): Promise<Subscription> {
     this.#mustBeOpen()
     return this.#keep(await joinGroup(this.#settings, this.#cluster, group, topics, eachBatch))
@@ -54,9 +62,9 @@ class KafkaLog implements Log {
     return this.#keep(await followPartition(this.#settings, this.#cluster, options))
   }
 
-  async* read(topic: string, partition: number, from?: bigint, to?: bigint): AsyncGenerator<StoredRecord> {
+  async *read(topic: string, partition: number, from?: bigint, to?: bigint): AsyncGenerator<StoredRecord> {
     this.#mustBeOpen()
-    if (partition >= await this.#cluster.partitions(topic)) throw unknownPartition(topic, partition)
+    if (partition >= (await this.#cluster.partitions(topic))) throw unknownPartition(topic, partition)
     yield* readStretch(this.#settings, this.#cluster, { topic, partition, from, to })
   }
 

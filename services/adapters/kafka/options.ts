@@ -14,9 +14,13 @@ export interface KafkaLogger {
 export type KafkaMetric =
   /** A request was acknowledged; `queued` records of all topics are not yet, this one's included. */
   | {
-    readonly kind: 'batch'; readonly topic: string; readonly records: number; readonly bytes: number
-    readonly seconds: number; readonly queued: number
-  }
+      readonly kind: 'batch'
+      readonly topic: string
+      readonly records: number
+      readonly bytes: number
+      readonly seconds: number
+      readonly queued: number
+    }
   | { readonly kind: 'publish-failed'; readonly topic: string; readonly reason: string }
   | { readonly kind: 'consumer-restarted'; readonly subscription: string; readonly reason: string }
 

@@ -32,8 +32,12 @@ export function createPartitionReader(options: PartitionReaderOptions): Consumer
     onPosition?.(next)
   }
   return new ConsumerSession({
-    settings, name: `reader of ${topic}`, topics: [topic], assigner: onlyPartition(topic, partition),
-    maxBytesPerPartition: MAX_BYTES_PER_PARTITION, concurrency: 1,
+    settings,
+    name: `reader of ${topic}`,
+    topics: [topic],
+    assigner: onlyPartition(topic, partition),
+    maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+    concurrency: 1,
     groupId: () => `${settings.clientId}-reader-${randomUUID()}`,
     // Before the first fetch of each assignment: no record is fetched from a position that was not asked for.
     onJoined: (consumer) => consumer.seek({ topic, partition, offset: String(next) }),
@@ -52,10 +56,12 @@ function onlyPartition(topic: string, partition: number): PartitionAssigner {
   const assignment = { [topic]: [partition] }
   const memberAssignment = MemberAssignment.encode({ version: 0, assignment, userData: NO_DATA })
   return () => ({
-    name: 'OnePartition', version: 0,
+    name: 'OnePartition',
+    version: 0,
     assign: async ({ members }) => members.map(({ memberId }) => ({ memberId, memberAssignment })),
     protocol: ({ topics }) => ({
-      name: 'OnePartition', metadata: MemberMetadata.encode({ version: 0, topics, userData: NO_DATA }),
+      name: 'OnePartition',
+      metadata: MemberMetadata.encode({ version: 0, topics, userData: NO_DATA }),
     }),
   })
 }

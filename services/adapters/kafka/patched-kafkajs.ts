@@ -1,6 +1,6 @@
-// kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, and records are written
-// and read by our own code. The patches are for that version only: any other runs as it is. Values of kafkajs come from
-// here, so that the patches are in place before it is loaded.
+// kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, and records are
+// written and read by our own code. The patches are for that version only: any other runs as it is. Values of kafkajs
+// come from here, so that the patches are in place before it is loaded.
 
 import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
@@ -40,8 +40,11 @@ function replaceModule(name: string, replacement: unknown): void {
 function scheduleOnlyWhenPending(this: RequestQueue): void {
   if (this.throttleCheckTimeoutId || this.pending.length === 0) return
   const throttledMs = this.throttledUntil - Date.now()
-  this.throttleCheckTimeoutId = setTimeout(() => {
-    this.throttleCheckTimeoutId = null
-    this.checkPendingRequests()
-  }, throttledMs > 0 ? throttledMs : CHECK_PENDING_MS)
+  this.throttleCheckTimeoutId = setTimeout(
+    () => {
+      this.throttleCheckTimeoutId = null
+      this.checkPendingRequests()
+    },
+    throttledMs > 0 ? throttledMs : CHECK_PENDING_MS,
+  )
 }

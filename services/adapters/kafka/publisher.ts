@@ -54,7 +54,10 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       let open = true
       const parcel: Parcel = {
-        topic, records, bytes, expiresAt: performance.now() + this.#settings.requestTimeoutMs,
+        topic,
+        records,
+        bytes,
+        expiresAt: performance.now() + this.#settings.requestTimeoutMs,
         settle: (error: LogError | null) => {
           if (!open) return
           open = false

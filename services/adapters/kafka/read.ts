@@ -23,7 +23,9 @@ export interface Stretch {
 
 /** @throws LogError when there is no such partition, or reading makes no progress. */
 export async function* readStretch(
-  settings: Settings, cluster: ClusterView, stretch: Stretch,
+  settings: Settings,
+  cluster: ClusterView,
+  stretch: Stretch,
 ): AsyncGenerator<StoredRecord> {
   const { topic, partition } = stretch
   const { low, high } = await cluster.range(topic, partition)
@@ -32,8 +34,12 @@ export async function* readStretch(
   if (begin >= end) return
   const handover = new Handover(end)
   const session = createPartitionReader({
-    settings, topic, partition, from: begin,
-    onRecords: (records) => handover.offer(records), onPosition: (next) => handover.moved(next),
+    settings,
+    topic,
+    partition,
+    from: begin,
+    onRecords: (records) => handover.offer(records),
+    onPosition: (next) => handover.moved(next),
   })
   session.failed.catch((error: LogError) => handover.fail(error))
   try {

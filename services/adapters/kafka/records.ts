@@ -5,8 +5,13 @@ import type { Headers, StoredRecord } from '../../ports/log.ts'
 
 export function toStored(topic: string, partition: number, message: KafkaMessage): StoredRecord {
   return {
-    topic, partition, offset: BigInt(message.offset), key: message.key?.toString() ?? null, value: message.value,
-    headers: toHeaders(message.headers), timestamp: Number(message.timestamp),
+    topic,
+    partition,
+    offset: BigInt(message.offset),
+    key: message.key?.toString() ?? null,
+    value: message.value,
+    headers: toHeaders(message.headers),
+    timestamp: Number(message.timestamp),
   }
 }
 

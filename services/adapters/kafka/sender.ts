@@ -77,14 +77,22 @@ export class Sender {
     this.#closed = true
     const producer = this.#producer
     this.#producer = null
-    if (producer) await settled(DISCONNECT_TIMEOUT_MS, producer.then((connected) => connected.disconnect()))
+    if (producer)
+      await settled(
+        DISCONNECT_TIMEOUT_MS,
+        producer.then((connected) => connected.disconnect()),
+      )
   }
 
   #connected(): Promise<Producer> {
     this.#producer ??= (async () => {
       const producer = createClient(this.#settings).producer({
-        allowAutoTopicCreation: false, retry: { ...RETRY, retries: 0 },
-        createPartitioner: () => ({ message }) => message.partition ?? 0,
+        allowAutoTopicCreation: false,
+        retry: { ...RETRY, retries: 0 },
+        createPartitioner:
+          () =>
+          ({ message }) =>
+            message.partition ?? 0,
       })
       await producer.connect()
       return producer
@@ -95,7 +103,11 @@ export class Sender {
   #drop(): void {
     const dropped = this.#producer
     this.#producer = null
-    if (dropped) void settled(DISCONNECT_TIMEOUT_MS, dropped.then((producer) => producer.disconnect()))
+    if (dropped)
+      void settled(
+        DISCONNECT_TIMEOUT_MS,
+        dropped.then((producer) => producer.disconnect()),
+      )
   }
 }
 

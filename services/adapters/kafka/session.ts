@@ -34,10 +34,17 @@ const LEAVE_TIMEOUT_MS = 5_000
 const REDELIVERY_MS = 100
 /** No later attempt can mend these. */
 const HOPELESS = new Set([
-  'TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED',
-  'SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'UNSUPPORTED_VERSION', 'INVALID_GROUP_ID',
-  'INCONSISTENT_GROUP_PROTOCOL', 'INVALID_SESSION_TIMEOUT',
-  'KafkaJSSASLAuthenticationError', 'KafkaJSServerDoesNotSupportApiKey',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'UNSUPPORTED_VERSION',
+  'INVALID_GROUP_ID',
+  'INCONSISTENT_GROUP_PROTOCOL',
+  'INVALID_SESSION_TIMEOUT',
+  'KafkaJSSASLAuthenticationError',
+  'KafkaJSServerDoesNotSupportApiKey',
 ])
 
 export interface SessionOptions {
@@ -108,7 +115,10 @@ export class ConsumerSession {
   }
 
   async #keepRunning(onFirstJoin: () => void): Promise<void> {
-    const { settings: { logger, onMetric }, name } = this.#options
+    const {
+      settings: { logger, onMetric },
+      name,
+    } = this.#options
     for (let attempts = 0; !this.stopping; attempts++) {
       const reason = await this.#runOnce(() => {
         attempts = 0
@@ -148,9 +158,14 @@ export class ConsumerSession {
   #create(end: (reason: string) => void, onJoined: () => void): Consumer {
     const { settings, groupId, assigner, maxBytesPerPartition, onRebalancing, onPassed } = this.#options
     const consumer = createClient(settings).consumer({
-      groupId: groupId(), maxBytesPerPartition, maxBytes: MAX_FETCH_BYTES, maxWaitTimeInMs: MAX_WAIT_MS,
+      groupId: groupId(),
+      maxBytesPerPartition,
+      maxBytes: MAX_FETCH_BYTES,
+      maxWaitTimeInMs: MAX_WAIT_MS,
       sessionTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_TIMEOUT_MS, allowAutoTopicCreation: false,
+      heartbeatInterval: HEARTBEAT_MS,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      allowAutoTopicCreation: false,
       partitionAssigners: assigner && [assigner],
       // Restarting is done here: kafkajs gives up on errors that pass, and does not notice a silence.
       retry: { ...RETRY, retries: 5, restartOnFailure: async () => false },
@@ -178,7 +193,9 @@ export class ConsumerSession {
     // An offset that is gone must lead to the oldest record: the newest would skip what nobody has seen.
     await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true })
     await consumer.run({
-      autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: this.#options.concurrency,
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: this.#options.concurrency,
       eachBatch: (payload) => this.#handle(payload),
     })
   }

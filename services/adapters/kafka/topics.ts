@@ -18,7 +18,8 @@ export interface CreateTopicsOptions {
 
 /** Makes the topics that are missing; those that exist are left as they are. @throws LogError */
 export async function createTopics(
-  connection: KafkaConnection, specs: readonly TopicSpec[],
+  connection: KafkaConnection,
+  specs: readonly TopicSpec[],
   { replicationFactor = 1, minInSyncReplicas }: CreateTopicsOptions = {},
 ): Promise<void> {
   const minInSync = minInSyncReplicas ?? Math.max(replicationFactor - 1, 1)
@@ -27,9 +28,12 @@ export async function createTopics(
     const missing = specs.filter(({ name }) => !existing.has(name))
     if (missing.length === 0) return
     await admin.createTopics({
-      waitForLeaders: true, timeout: CREATE_TIMEOUT_MS,
+      waitForLeaders: true,
+      timeout: CREATE_TIMEOUT_MS,
       topics: missing.map(({ name, partitions, retentionMs }) => ({
-        topic: name, numPartitions: partitions, replicationFactor,
+        topic: name,
+        numPartitions: partitions,
+        replicationFactor,
         configEntries: [
           { name: 'retention.ms', value: String(retentionMs) },
           { name: 'cleanup.policy', value: 'delete' },
@@ -42,7 +46,8 @@ export async function createTopics(
 
 /** What is wrong with the topics as they are: one sentence each, none when all is well. @throws LogError */
 export async function checkTopics(
-  connection: KafkaConnection, specs: readonly TopicSpec[],
+  connection: KafkaConnection,
+  specs: readonly TopicSpec[],
 ): Promise<readonly string[]> {
   return withAdmin(connection, async (admin) => {
     const existing = new Set(await admin.listTopics())

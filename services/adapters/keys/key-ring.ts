@@ -1,9 +1,7 @@
 // The key ring on node:crypto: keyed hashes, seals, and tokens derived from their ids. Keys stay inside as KeyObjects;
 // no error or result quotes one.
 
-import {
-  createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { SealError, type HashPurpose, type KeyRing } from '../../ports/keys.ts'
 import { drawBytes } from './entropy.ts'
 
@@ -60,9 +58,11 @@ interface SealKey {
 /** @throws KeyRingError when a key is too short, no base64, has no proper id, or shares its id within its kind. */
 export function createKeyRing(config: KeyRingConfig): KeyRing {
   const identity = readKey('identity', config.identity)
-  const tokens = readKeys('token', config.token).map(({ id, bytes }): TokenKey => (
-    { id, digits: derive(bytes, 'token-digits'), hash: derive(bytes, 'token-hash') }
-  ))
+  const tokens = readKeys('token', config.token).map(({ id, bytes }): TokenKey => ({
+    id,
+    digits: derive(bytes, 'token-digits'),
+    hash: derive(bytes, 'token-hash'),
+  }))
   const seals = readKeys('seal', config.seal).map(({ id, bytes }): SealKey => ({ id, key: derive(bytes, 'seal') }))
   return new Ring(`${identity.id}.`, derive(identity.bytes, 'identity'), tokens, seals)
 }

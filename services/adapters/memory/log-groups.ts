@@ -71,7 +71,10 @@ export class Group {
     const assignment: Assignment = {
       revoked: false,
       reader: new Reader({
-        partition, from: this.#done.get(partition) ?? 0n, delivery: this.#delivery, after,
+        partition,
+        from: this.#done.get(partition) ?? 0n,
+        delivery: this.#delivery,
+        after,
         deliver: (records) => member.eachBatch(this.#batch(assignment, records)),
       }),
     }
@@ -82,7 +85,9 @@ export class Group {
   #batch(assignment: Assignment, records: readonly StoredRecord[]): Batch {
     const { partition } = assignment.reader
     return {
-      topic: partition.topic, partition: partition.index, records,
+      topic: partition.topic,
+      partition: partition.index,
+      records,
       done: (offset) => {
         if (assignment.revoked || offset < (this.#done.get(partition) ?? 0n)) return
         this.#done.set(partition, offset + 1n)

@@ -54,7 +54,12 @@ export class Partition {
 
   append({ key, value, headers, bytes }: NewRecord, now: number): void {
     const record = {
-      topic: this.topic, partition: this.index, offset: this.end, key, value: value && Buffer.from(value), headers,
+      topic: this.topic,
+      partition: this.index,
+      offset: this.end,
+      key,
+      value: value && Buffer.from(value),
+      headers,
       timestamp: now,
     }
     this.#kept.push({ record, bytes })

@@ -4,12 +4,23 @@
 
 import type { Clock } from '../../ports/clock.ts'
 import {
-  LogError, type Batch, type FollowOptions, type Headers, type Log, type LogRecord, type StoredRecord,
+  LogError,
+  type Batch,
+  type FollowOptions,
+  type Headers,
+  type Log,
+  type LogRecord,
+  type StoredRecord,
   type Subscription,
 } from '../../ports/log.ts'
 import type { TopicSpec } from '../../runtime/topics.ts'
 import {
-  checkRecord, closedLog, DEFAULT_MAX_QUEUED_RECORDS, fullQueue, unknownPartition, unknownTopic,
+  checkRecord,
+  closedLog,
+  DEFAULT_MAX_QUEUED_RECORDS,
+  fullQueue,
+  unknownPartition,
+  unknownTopic,
 } from '../log-limits.ts'
 import { partitionOf } from '../partitioning.ts'
 import { Group, type Member } from './log-groups.ts'
@@ -93,7 +104,10 @@ class Broker {
     const maxBytes = maxPartitionBytes ?? DEFAULT_MAX_PARTITION_BYTES
     for (const { name, partitions, retentionMs } of topics) {
       const retention = { ms: retentionMs, maxBytes }
-      this.#topics.set(name, Array.from({ length: partitions }, (_, i) => new Partition(name, i, retention)))
+      this.#topics.set(
+        name,
+        Array.from({ length: partitions }, (_, i) => new Partition(name, i, retention)),
+      )
     }
   }
 
@@ -113,7 +127,11 @@ class Broker {
   group(name: string): Group {
     let group = this.#groups.get(name)
     if (!group) {
-      group = new Group(this.delivery, (reader) => this.watch(reader), (reader) => this.unwatch(reader))
+      group = new Group(
+        this.delivery,
+        (reader) => this.watch(reader),
+        (reader) => this.unwatch(reader),
+      )
       this.#groups.set(name, group)
     }
     return group
@@ -273,7 +291,10 @@ class Client implements MemoryLog {
       const joined = this.#broker.group(group)
       const member: Member = { partitions: topics.flatMap((topic) => this.#broker.topic(topic)), eachBatch }
       joined.join(member)
-      return this.#subscription(() => joined.leave(member), () => joined.drop(member))
+      return this.#subscription(
+        () => joined.leave(member),
+        () => joined.drop(member),
+      )
     })
   }
 
@@ -291,7 +312,7 @@ class Client implements MemoryLog {
     })
   }
 
-  async* read(topic: string, index: number, from = 0n, to?: bigint): AsyncGenerator<StoredRecord> {
+  async *read(topic: string, index: number, from = 0n, to?: bigint): AsyncGenerator<StoredRecord> {
     const partition = await this.#call(async () => this.#broker.partition(topic, index))
     const end = to === undefined || to > partition.end ? partition.end : to
     for (let next = from; next < end;) {

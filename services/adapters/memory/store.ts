@@ -3,10 +3,23 @@
 
 import type { Clock } from '../../ports/clock.ts'
 import {
-  StoreError, type CommitResult, type OutboxEntry, type SlotRead, type SlotView, type Store, type Unit,
+  StoreError,
+  type CommitResult,
+  type OutboxEntry,
+  type SlotRead,
+  type SlotView,
+  type Store,
+  type Unit,
 } from '../../ports/store.ts'
 import {
-  checkAcks, checkCounterKeys, checkIncrements, checkReads, checkUnits, kindOf, type Ack, type Increment,
+  checkAcks,
+  checkCounterKeys,
+  checkIncrements,
+  checkReads,
+  checkUnits,
+  kindOf,
+  type Ack,
+  type Increment,
 } from '../store-limits.ts'
 
 /** What a store held at a moment. Opaque: only for `rewind`. */

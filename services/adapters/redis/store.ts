@@ -3,11 +3,24 @@
 
 import type { ChainableCommander } from 'ioredis'
 import {
-  StoreError, type CommitResult, type OutboxEntry, type SlotRead, type SlotView, type Store, type Unit,
+  StoreError,
+  type CommitResult,
+  type OutboxEntry,
+  type SlotRead,
+  type SlotView,
+  type Store,
+  type Unit,
 } from '../../ports/store.ts'
 import {
-  checkAcks, checkCounterKeys, checkIncrements, checkReads, checkUnits, inChunks, MAX_PIPELINE,
-  type Ack, type Increment,
+  checkAcks,
+  checkCounterKeys,
+  checkIncrements,
+  checkReads,
+  checkUnits,
+  inChunks,
+  MAX_PIPELINE,
+  type Ack,
+  type Increment,
 } from '../store-limits.ts'
 import { errorCode, RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
@@ -139,7 +152,8 @@ class RedisStore implements Store {
     let next = 0
     const take = (): unknown => this.#connection.reply('load', results[next++])
     return reads.map((read) =>
-      read.claim === undefined ? plainView(read, generation, take(), take()) : claimedView(read, generation, take()))
+      read.claim === undefined ? plainView(read, generation, take(), take()) : claimedView(read, generation, take()),
+    )
   }
 
   /** The outbox is read after the state: an event that it shows belongs to the state or to a later one. */
@@ -236,7 +250,10 @@ function entriesOf(names: readonly string[], values: readonly (string | null)[])
 }
 
 function view(
-  slot: string, generation: number, tag: string | null | undefined, entries: ReadonlyMap<string, string>,
+  slot: string,
+  generation: number,
+  tag: string | null | undefined,
+  entries: ReadonlyMap<string, string>,
   events: readonly (readonly [string, string])[],
 ): SlotView {
   const outbox: OutboxEntry[] = events.map(([version, event]) => ({ version: Number(version), event: bytesOf(event) }))

@@ -1,7 +1,13 @@
 // The operator's commands: cards with their holders, accounts, credits.
 
 import { plus } from '../money/amount.ts'
-import type { AccountCommand, AccountCredit, AccountOpening, CardRegistration, CardStateChange } from '../transaction/command.ts'
+import type {
+  AccountCommand,
+  AccountCredit,
+  AccountOpening,
+  CardRegistration,
+  CardStateChange,
+} from '../transaction/command.ts'
 import { approve, decline, type Asked, type Decision } from '../transaction/decision.ts'
 import { MISSING_ACCOUNT } from './decline.ts'
 
@@ -12,7 +18,9 @@ import { MISSING_ACCOUNT } from './decline.ts'
 export function decideCardRegistration(asked: Asked<CardRegistration>): Decision {
   const { document, expiresAt, restrictions } = asked.command
   const state = asked.state.card?.state ?? asked.command.state
-  return approve(asked, 'card-registered', [{ kind: 'card-registered', card: { holderHash: document.hash, state, expiresAt, restrictions } }])
+  return approve(asked, 'card-registered', [
+    { kind: 'card-registered', card: { holderHash: document.hash, state, expiresAt, restrictions } },
+  ])
 }
 
 /** On the card's record. Codes 00, 14. */
@@ -25,7 +33,10 @@ export function decideCardStateChange(asked: Asked<CardStateChange>): Decision {
 export function decideAccountOpening(asked: Asked<AccountOpening>): Decision {
   const { accountType, amountMinor } = asked.command
   if (asked.state.accounts.has(accountType)) return decline(asked, '12', 'account-exists')
-  return approve(asked, 'account-opened', [{ kind: 'account-opened', accountType, amountMinor }], { accountType, amountMinor })
+  return approve(asked, 'account-opened', [{ kind: 'account-opened', accountType, amountMinor }], {
+    accountType,
+    amountMinor,
+  })
 }
 
 /** On the holder's slot. Codes 00, 13, 39, 52, 53, 78. */
@@ -33,8 +44,12 @@ export function decideAccountCredit(asked: Asked<AccountCredit>): Decision {
   const { accountType, amountMinor } = asked.command
   const account = asked.state.accounts.get(accountType)
   if (!account) return decline(asked, MISSING_ACCOUNT[accountType], 'no-such-account')
-  if (amountMinor === 0 || plus(account.balanceMinor, amountMinor) === null) return decline(asked, '13', 'amount-out-of-range')
-  return approve(asked, 'account-credited', [{ kind: 'account-credited', accountType, amountMinor }], { accountType, amountMinor })
+  if (amountMinor === 0 || plus(account.balanceMinor, amountMinor) === null)
+    return decline(asked, '13', 'amount-out-of-range')
+  return approve(asked, 'account-credited', [{ kind: 'account-credited', accountType, amountMinor }], {
+    accountType,
+    amountMinor,
+  })
 }
 
 /** Which decision an account command asks for. */

@@ -13,7 +13,13 @@ export interface CardDecline {
  * Why a card may not act for the subject of `slot`, or null. An unregistered card is its own subject unless somebody
  * says whose it is (`holderNamed`); a registered one acts for its holder only.
  */
-export function cardDecline(slot: string, cardHash: string, card: Card | null, now: number, holderNamed: boolean): CardDecline | null {
+export function cardDecline(
+  slot: string,
+  cardHash: string,
+  card: Card | null,
+  now: number,
+  holderNamed: boolean,
+): CardDecline | null {
   if (!card) {
     return holderNamed || slot !== cardSlot(cardHash) ? { code: '14', reason: 'card-not-registered' } : null
   }

@@ -13,32 +13,47 @@ import { judgeToken } from './judge-token.ts'
 
 /** A verdict that ends the transaction, and its code. */
 const VERDICT_DECLINE: Record<Exclude<Verdict, 'right'>, ResponseCode> = {
-  wrong: '55', locked: '75', limited: '65', late: '68', undone: '05',
+  wrong: '55',
+  locked: '75',
+  limited: '65',
+  late: '68',
+  undone: '05',
 }
 
 const RESTRICTION: Record<TokenSpending['kind'], CardRestriction> = {
-  TOKEN_PURCHASE: 'no-purchases', TOKEN_WITHDRAWAL: 'no-withdrawals',
+  TOKEN_PURCHASE: 'no-purchases',
+  TOKEN_WITHDRAWAL: 'no-withdrawals',
 }
 
 /** Codes 00, 05, 13, 14, 39, 41, 43, 51-55, 57, 61, 62, 65, 68, 75, 78, checked in the contract's order. */
 export function decidePurchase(asked: Asked<TokenSpending>): Decision {
   const { command, seen } = asked
   const paid = { amountMinor: command.amountMinor, accountType: command.accountType }
-  const judged = seen.verdict ? { verdict: seen.verdict, reason: `token-${seen.verdict}`, facts: [] } : judgeToken(asked)
-  if (judged.verdict !== 'right') return decline(asked, VERDICT_DECLINE[judged.verdict], judged.reason, judged.facts, paid)
+  const judged = seen.verdict
+    ? { verdict: seen.verdict, reason: `token-${seen.verdict}`, facts: [] }
+    : judgeToken(asked)
+  if (judged.verdict !== 'right')
+    return decline(asked, VERDICT_DECLINE[judged.verdict], judged.reason, judged.facts, paid)
   const refusal = fundsDecline(asked)
   if (refusal) return decline(asked, refusal.code, refusal.reason, judged.facts, paid)
   const debit: Fact = { kind: 'account-debited', accountType: command.accountType, amountMinor: command.amountMinor }
   return approve(asked, 'paid', [...judged.facts, debit], paid)
 }
 
-function fundsDecline({ state, command, seen, drawn, rules }: Asked<TokenSpending>): { code: ResponseCode; reason: string } | null {
+function fundsDecline({
+  state,
+  command,
+  seen,
+  drawn,
+  rules,
+}: Asked<TokenSpending>): { code: ResponseCode; reason: string } | null {
   const card = seen.card?.record ?? null
   const standing = cardDecline(state.id, command.card.hash, card, drawn.now, true)
   if (standing || !card) return standing
   const account = state.accounts.get(command.accountType)
   if (!account) return { code: MISSING_ACCOUNT[command.accountType], reason: 'no-such-account' }
-  if (card.restrictions.includes(RESTRICTION[command.kind])) return { code: '57', reason: `card-${RESTRICTION[command.kind]}` }
+  if (card.restrictions.includes(RESTRICTION[command.kind]))
+    return { code: '57', reason: `card-${RESTRICTION[command.kind]}` }
   if (command.kind === 'TOKEN_WITHDRAWAL' && !isMultipleOf(command.amountMinor, rules.withdrawalNoteMinor)) {
     return { code: '13', reason: 'no-multiple-of-the-note' }
   }

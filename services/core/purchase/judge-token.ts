@@ -32,7 +32,11 @@ export function judgeToken(asked: Asked<TokenSpending>): Judgement {
   }
   const spent: Fact = { kind: 'token-spent', hash: token.hash, scope: scopeKey(command.scope) }
   const counted = state.guard.wrongAt.length > 0 || state.guard.lockedUntil > 0
-  return { verdict: 'right', reason: 'token-right', facts: counted ? [spent, { kind: 'guard-changed', guard: OPEN_GUARD }] : [spent] }
+  return {
+    verdict: 'right',
+    reason: 'token-right',
+    facts: counted ? [spent, { kind: 'guard-changed', guard: OPEN_GUARD }] : [spent],
+  }
 }
 
 /** The unit of a terminal-bound token: the verdict, recorded before the account's slot is touched. */
@@ -42,7 +46,12 @@ export function decideVerdict(asked: Asked<TokenSpending>): Decision {
 }
 
 /** The unit by which a reversal closes the token of an original that is not decided yet. */
-export function verdictFact(asked: Pick<Asked, 'state' | 'command'>, verdict: Verdict, reason: string, scope = scopeKey(asked.command.scope)): Fact {
+export function verdictFact(
+  asked: Pick<Asked, 'state' | 'command'>,
+  verdict: Verdict,
+  reason: string,
+  scope = scopeKey(asked.command.scope),
+): Fact {
   return { kind: 'verdict-recorded', scope, verdict: { verdict, reason, version: asked.state.version + 1 } }
 }
 

@@ -1,4 +1,5 @@
-// The fold: what each fact does to a slot. The worker, the rebuild and the replay all use this one, so they cannot differ.
+// The fold: what each fact does to a slot. The worker, the rebuild and the replay all use this one, so they cannot
+// differ.
 
 import { amountMinor, minus, plus } from '../money/amount.ts'
 import type { Account, AccountType } from '../account/account.ts'
@@ -7,7 +8,9 @@ import type { Token, TokenState } from '../token/token.ts'
 import type { Fact } from './fact.ts'
 import type { SlotState } from './state.ts'
 
-/** @throws Error when the fact does not fit the state: facts are only ever applied to the state they were decided on. */
+/**
+ * @throws Error when the fact does not fit the state: facts are only ever applied to the state they were decided on.
+ */
 export function evolve(state: SlotState, fact: Fact): SlotState {
   switch (fact.kind) {
     case 'token-issued':
@@ -23,7 +26,11 @@ export function evolve(state: SlotState, fact: Fact): SlotState {
     case 'account-debited':
       return withBalance(state, fact.accountType, (balance) => minus(balance, fact.amountMinor))
     case 'account-credited':
-      return withBalance(state, fact.accountType, (balance) => plus(balance, fact.amountMinor) ?? amountMinor(Number.NaN))
+      return withBalance(
+        state,
+        fact.accountType,
+        (balance) => plus(balance, fact.amountMinor) ?? amountMinor(Number.NaN),
+      )
     case 'card-registered':
       return { ...state, card: fact.card }
     case 'card-state-changed':

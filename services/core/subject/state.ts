@@ -30,7 +30,16 @@ const NONE: unknown = new Map()
 
 export function emptySlot(id: string): SlotState {
   return {
-    id, version: 0, head: '', guard: OPEN_GUARD, live: [], card: null, claim: null, tokens: NONE as SlotState['tokens'],
-    accounts: NONE as SlotState['accounts'], outcomes: NONE as SlotState['outcomes'], verdicts: NONE as SlotState['verdicts'],
+    id,
+    version: 0,
+    head: '',
+    guard: OPEN_GUARD,
+    live: [],
+    card: null,
+    claim: null,
+    tokens: NONE as SlotState['tokens'],
+    accounts: NONE as SlotState['accounts'],
+    outcomes: NONE as SlotState['outcomes'],
+    verdicts: NONE as SlotState['verdicts'],
   }
 }

@@ -19,7 +19,9 @@ export function decideGeneration(asked: Asked<TokenGeneration>): Decision {
   if (isLate(asked)) return decline(asked, '68', 'deadline-passed', [], asDeclined)
   const live = state.live.filter((token) => drawn.now < token.expiresAt)
   if (live.length >= rules.maxLiveTokens) return decline(asked, '65', 'too-many-live-tokens', [], asDeclined)
-  const refusal = command.card && cardDecline(state.id, command.card.hash, seen.card?.record ?? null, drawn.now, command.document !== undefined)
+  const refusal =
+    command.card &&
+    cardDecline(state.id, command.card.hash, seen.card?.record ?? null, drawn.now, command.document !== undefined)
   if (refusal) return decline(asked, refusal.code, refusal.reason, [], asDeclined)
   const free = drawn.candidates.find((candidate) => !state.tokens.has(candidate.hash))
   if (!free) return decline(asked, '05', 'no-free-token', [], asDeclined)
@@ -32,7 +34,10 @@ export function decideGeneration(asked: Asked<TokenGeneration>): Decision {
     state: 'live',
   }
   const { id, hash, digits, expiresAt } = token
-  return approve(asked, 'token-issued', [{ kind: 'token-issued', token }], { token: { id, hash, digits, expiresAt }, amountMinor: command.amountMinor })
+  return approve(asked, 'token-issued', [{ kind: 'token-issued', token }], {
+    token: { id, hash, digits, expiresAt },
+    amountMinor: command.amountMinor,
+  })
 }
 
 function bindingOf(command: TokenGeneration): TokenBinding {

@@ -32,11 +32,21 @@ type Extra = Pick<Outcome, 'token' | 'amountMinor' | 'accountType'>
 /** Approved: the facts, and the outcome with its authorization number. */
 export function approve(asked: Asked, reason: string, facts: readonly Fact[], extra: Extra = {}): Decision {
   const { authorizationNumber } = asked.drawn
-  return { responseCode: '00', reason, facts: [...facts, recorded(asked, { responseCode: '00', authorizationNumber, state: 'approved', ...extra })] }
+  return {
+    responseCode: '00',
+    reason,
+    facts: [...facts, recorded(asked, { responseCode: '00', authorizationNumber, state: 'approved', ...extra })],
+  }
 }
 
 /** Declined: the outcome, and what a decline changes all the same (a wrong token counts, a right one is spent). */
-export function decline(asked: Asked, responseCode: ResponseCode, reason: string, facts: readonly Fact[] = [], extra: Extra = {}): Decision {
+export function decline(
+  asked: Asked,
+  responseCode: ResponseCode,
+  reason: string,
+  facts: readonly Fact[] = [],
+  extra: Extra = {},
+): Decision {
   return { responseCode, reason, facts: [...facts, recorded(asked, { responseCode, state: 'declined', ...extra })] }
 }
 
@@ -45,7 +55,10 @@ export function isLate({ command, drawn }: Asked): boolean {
   return command.deadline !== undefined && drawn.now > command.deadline
 }
 
-function recorded(asked: Asked, outcome: Pick<Outcome, 'responseCode' | 'authorizationNumber' | 'state'> & Extra): Fact {
+function recorded(
+  asked: Asked,
+  outcome: Pick<Outcome, 'responseCode' | 'authorizationNumber' | 'state'> & Extra,
+): Fact {
   const { state, command, drawn } = asked
   return {
     kind: 'outcome-recorded',

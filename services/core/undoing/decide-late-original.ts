@@ -3,7 +3,10 @@
 import type { Command } from '../transaction/command.ts'
 import { decline, type Asked, type Decision } from '../transaction/decision.ts'
 
-/** On the scope's own slot, where the marker stands. The marker keeps the late one's fingerprint, so that 94 still works. */
+/**
+ * On the scope's own slot, where the marker stands. The marker keeps the late one's fingerprint, so that 94 still
+ * works.
+ */
 export function decideLateOriginal(asked: Asked): Decision {
   const { claim } = asked.state
   if (claim?.kind !== 'marker') throw new Error('only a marker makes an original late')

@@ -21,7 +21,9 @@ export function decideUndoingUnknown(asked: Asked<Undoing>): Decision {
     return marked ? decline(asked, '12', 'original-reversed-already') : decline(asked, '25', 'original-unknown')
   }
   if (marked) return approve(asked, 'original-reversed-already', [])
-  return approve(asked, 'original-unknown', [{ kind: 'marker-set', marker: { kind: 'marker', by: scopeKey(command.scope) } }])
+  return approve(asked, 'original-unknown', [
+    { kind: 'marker-set', marker: { kind: 'marker', by: scopeKey(command.scope) } },
+  ])
 }
 
 /** On the slot of the original's subject, once the original has claimed it. Codes 00, 12, 13, 25. */
@@ -37,7 +39,9 @@ export function decideUndoing(asked: Asked<Undoing>, originalClaim: Extract<Clai
     const reason = `original-${was}`
     return command.kind === 'VOID' ? decline(asked, '12', reason) : approve(asked, reason, [])
   }
-  return original.transactionCode === 'TOKEN_GENERATION' ? undoGeneration(asked, original) : undoSpending(asked, original)
+  return original.transactionCode === 'TOKEN_GENERATION'
+    ? undoGeneration(asked, original)
+    : undoSpending(asked, original)
 }
 
 /** On the terminal's slot: closes the token's unit of an original that is not decided yet. */
@@ -57,7 +61,9 @@ function undecided(asked: Asked<Undoing>, claim: Extract<Claim, { kind: 'claim' 
     decidedAt: drawn.now,
     version: state.version + 1,
   }
-  return approve(asked, 'original-undecided', [{ kind: 'outcome-recorded', scope: scopeKey(command.original), outcome: declined }])
+  return approve(asked, 'original-undecided', [
+    { kind: 'outcome-recorded', scope: scopeKey(command.original), outcome: declined },
+  ])
 }
 
 function undoSpending(asked: Asked<Undoing>, original: Outcome): Decision {

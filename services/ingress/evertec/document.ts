@@ -4,7 +4,13 @@ import { z } from 'zod'
 
 /** As sent, to the type it means (contract, section 1: `NJ` is read as `NIT`, `PS` as `PAS`). */
 const DOCUMENT_TYPES = new Map([
-  ['CC', 'CC'], ['CE', 'CE'], ['TI', 'TI'], ['NIT', 'NIT'], ['NJ', 'NIT'], ['PAS', 'PAS'], ['PS', 'PAS'],
+  ['CC', 'CC'],
+  ['CE', 'CE'],
+  ['TI', 'TI'],
+  ['NIT', 'NIT'],
+  ['NJ', 'NIT'],
+  ['PAS', 'PAS'],
+  ['PS', 'PAS'],
   ['PPT', 'PPT'],
   ['RC', 'RC'],
 ])

@@ -21,21 +21,26 @@ const MAX_CODE_LENGTH = 64
 const MAX_METADATA_LENGTH = 50
 
 export const consecutive = text(
-  CONSECUTIVE, 'Debe tener de 1 a 64 caracteres: letras, dígitos, punto, guion o guion bajo.',
+  CONSECUTIVE,
+  'Debe tener de 1 a 64 caracteres: letras, dígitos, punto, guion o guion bajo.',
 )
 
 const CODE_MESSAGE = 'Debe ser un texto no vacío de máximo 64 caracteres.'
 /** A transaction code as sent, known or not. */
-export const sentCode = z.string(form(CODE_MESSAGE))
+export const sentCode = z
+  .string(form(CODE_MESSAGE))
   .refine((value) => value.trim() !== '' && value.length <= MAX_CODE_LENGTH, { error: CODE_MESSAGE })
 
 export const acquirerId = text(/^[A-Za-z0-9]{1,11}$/, 'Debe tener de 1 a 11 letras o dígitos.')
 
-export const acquirer = z.object({
-  id: acquirerId,
-  storeId: text(/^[A-Za-z0-9]{1,15}$/, 'Debe tener de 1 a 15 letras o dígitos.'),
-  terminalId: text(/^[A-Za-z0-9]{1,8}$/, 'Debe tener de 1 a 8 letras o dígitos.'),
-}, form('Debe ser un objeto con id, storeId y terminalId.'))
+export const acquirer = z.object(
+  {
+    id: acquirerId,
+    storeId: text(/^[A-Za-z0-9]{1,15}$/, 'Debe tener de 1 a 15 letras o dígitos.'),
+    terminalId: text(/^[A-Za-z0-9]{1,8}$/, 'Debe tener de 1 a 8 letras o dígitos.'),
+  },
+  form('Debe ser un objeto con id, storeId y terminalId.'),
+)
 
 const CARD_MESSAGE = 'Debe ser un número de tarjeta válido, de 13 a 19 dígitos.'
 export const cardNumber = text(/^[0-9]{13,19}$/, CARD_MESSAGE).refine(passesLuhn, { error: CARD_MESSAGE })
@@ -55,13 +60,15 @@ export const amount = z.number(form(AMOUNT_MESSAGE)).transform((pesos, context) 
 
 const METADATA_MESSAGE = 'Debe ser un texto de 1 a 50 caracteres que no esté en blanco.'
 /** Characters are code points; half a surrogate pair is no text, and could not be told from another one in UTF-8. */
-export const metadata = z.string(form(METADATA_MESSAGE)).refine(
-  (value) => value.isWellFormed() && value.trim() !== '' && [...value].length <= MAX_METADATA_LENGTH,
-  { error: METADATA_MESSAGE },
-)
+export const metadata = z
+  .string(form(METADATA_MESSAGE))
+  .refine((value) => value.isWellFormed() && value.trim() !== '' && [...value].length <= MAX_METADATA_LENGTH, {
+    error: METADATA_MESSAGE,
+  })
 
 export const restrictToAcquirer = z.boolean(form('Debe ser verdadero o falso.'))
 
 const TTL_MESSAGE = 'Debe ser un número entero de 30 a 86400.'
-export const ttlSeconds = z.number(form(TTL_MESSAGE))
+export const ttlSeconds = z
+  .number(form(TTL_MESSAGE))
   .refine((value) => Number.isInteger(value) && value >= 30 && value <= 86_400, { error: TTL_MESSAGE })

@@ -16,7 +16,9 @@ export type ReadInquiry =
 
 /** The inquiry, under an id of its own. The code may be one of the app's own; an unknown one is malformed. */
 export function readInquiry(
-  app: Pick<EvertecAppConfig, 'transactionCodes'>, params: unknown, query: unknown,
+  app: Pick<EvertecAppConfig, 'transactionCodes'>,
+  params: unknown,
+  query: unknown,
 ): ReadInquiry {
   const parsed = question.safeParse({ ...(query as object), ...(params as object) })
   if (!parsed.success) return { kind: 'malformed', errors: fieldErrors(parsed.error) }

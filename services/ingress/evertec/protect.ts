@@ -3,7 +3,11 @@
 
 import { maskCardNumber, maskCardNumbersIn, maskDocument } from '../../core/card/mask.ts'
 import type {
-  ProtectedNumber, ProtectedText, TokenGeneration, TokenSpending, Undoing,
+  ProtectedNumber,
+  ProtectedText,
+  TokenGeneration,
+  TokenSpending,
+  Undoing,
 } from '../../core/transaction/command.ts'
 import { scopeKey, type Scope } from '../../core/transaction/scope.ts'
 import type { KeyRing } from '../../ports/keys.ts'
@@ -34,7 +38,8 @@ export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing):
     appKey: asked.appKey,
     requestedAt: asked.now,
     acquirer: {
-      ...acquirer, terminalHash: keys.hash('terminal', `${acquirer.id}:${acquirer.storeId}:${acquirer.terminalId}`),
+      ...acquirer,
+      terminalHash: keys.hash('terminal', `${acquirer.id}:${acquirer.storeId}:${acquirer.terminalId}`),
     },
     ...(metadata === undefined ? {} : { metadata: protectedText(metadata, keys) }),
   }
@@ -43,7 +48,11 @@ export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing):
     case 'TOKEN_GENERATION': {
       const { cardNumber, document, accountType, amount, restrictToAcquirer, ttlSeconds } = request.fields
       return {
-        ...base, kind: request.code, deadline, restrictToAcquirer, ttlSeconds,
+        ...base,
+        kind: request.code,
+        deadline,
+        restrictToAcquirer,
+        ttlSeconds,
         ...(cardNumber === undefined ? {} : { card: protectedCard(cardNumber, keys) }),
         ...(document === undefined ? {} : { document: protectedDocument(document, keys) }),
         ...(accountType === undefined ? {} : { accountType }),
@@ -55,7 +64,12 @@ export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing):
       const { cardNumber, token, accountType, amount } = request.fields
       const sealedToken = keys.seal(token, scopeKey(scope))
       return {
-        ...base, kind: request.code, deadline, card: protectedCard(cardNumber, keys), sealedToken, accountType,
+        ...base,
+        kind: request.code,
+        deadline,
+        card: protectedCard(cardNumber, keys),
+        sealedToken,
+        accountType,
         amountMinor: amount,
       }
     }
@@ -65,7 +79,8 @@ export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing):
       const original = { acquirerId: acquirer.id, transactionCode: originalCode, consecutive: originalConsecutive }
       return { ...base, kind: request.code, original, ...(amount === undefined ? {} : { amountMinor: amount }) }
     }
-    default: return request satisfies never
+    default:
+      return request satisfies never
   }
 }
 
@@ -80,7 +95,9 @@ function scopeOf({ code, fields }: FinancialRequest): Scope {
 export function canonicalContent(scope: Scope, request: FinancialRequest): string {
   const { acquirer, metadata } = request.fields
   const shared = [
-    ['scope', scopeKey(scope)], ['storeId', acquirer.storeId], ['terminalId', acquirer.terminalId],
+    ['scope', scopeKey(scope)],
+    ['storeId', acquirer.storeId],
+    ['terminalId', acquirer.terminalId],
     ['metadata', metadata],
   ]
   return JSON.stringify([...shared, ...ownContent(request)].filter(([, value]) => value !== undefined))
@@ -91,25 +108,35 @@ function ownContent(request: FinancialRequest): readonly (readonly [string, unkn
     case 'TOKEN_GENERATION': {
       const { cardNumber, accountType, amount, document, restrictToAcquirer, ttlSeconds } = request.fields
       return [
-        ['cardNumber', cardNumber], ['accountType', accountType], ['amountMinor', amount],
+        ['cardNumber', cardNumber],
+        ['accountType', accountType],
+        ['amountMinor', amount],
         ['document', document && [document.type, document.number]],
-        ['restrictToAcquirer', restrictToAcquirer], ['ttlSeconds', ttlSeconds],
+        ['restrictToAcquirer', restrictToAcquirer],
+        ['ttlSeconds', ttlSeconds],
       ]
     }
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL': {
       const { cardNumber, token, accountType, amount } = request.fields
-      return [['cardNumber', cardNumber], ['token', token], ['accountType', accountType], ['amountMinor', amount]]
+      return [
+        ['cardNumber', cardNumber],
+        ['token', token],
+        ['accountType', accountType],
+        ['amountMinor', amount],
+      ]
     }
     case 'REVERSAL':
     case 'VOID': {
       const { originalConsecutive, originalCode, amount } = request.fields
       return [
-        ['originalConsecutive', originalConsecutive], ['originalTransactionCode', originalCode],
+        ['originalConsecutive', originalConsecutive],
+        ['originalTransactionCode', originalCode],
         ['amountMinor', amount],
       ]
     }
-    default: return request satisfies never
+    default:
+      return request satisfies never
   }
 }
 

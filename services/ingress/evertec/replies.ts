@@ -60,7 +60,9 @@ export function inquiryAnswer(consecutive: string, reply: DecidedReply): Inquiry
 function decided(consecutive: string, { responseCode, authorizationNumber }: DecidedReply): FinancialAnswer {
   const approved = responseCode === '00' && authorizationNumber !== undefined
   return {
-    consecutive, responseCode, responseMessage: RESPONSE_MESSAGES[responseCode],
+    consecutive,
+    responseCode,
+    responseMessage: RESPONSE_MESSAGES[responseCode],
     ...(approved ? { authorizationNumber } : {}),
   }
 }

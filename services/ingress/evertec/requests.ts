@@ -45,8 +45,9 @@ const reversal = voiding.extend({ originalConsecutive: field.consecutive.optiona
 
 export type GenerationFields = z.output<typeof generation>
 export type SpendingFields = z.output<typeof spending>
-export type UndoingFields = Omit<z.output<typeof voiding>, 'originalTransactionCode'>
-  & { readonly originalCode: UndoableCode }
+export type UndoingFields = Omit<z.output<typeof voiding>, 'originalTransactionCode'> & {
+  readonly originalCode: UndoableCode
+}
 
 /** A well-formed request, after defaults and normalisation. */
 export type FinancialRequest =
@@ -70,13 +71,18 @@ export function readRequest(app: Pick<EvertecAppConfig, 'transactionCodes'>, bod
   const sent = withoutNulls(body)
   const code = typeof sent.transactionCode === 'string' ? codeMeant(app, sent.transactionCode) : null
   switch (code) {
-    case null: return readUnknown(sent)
-    case 'TOKEN_GENERATION': return read(generation, sent, (fields) => ({ code, fields }))
+    case null:
+      return readUnknown(sent)
+    case 'TOKEN_GENERATION':
+      return read(generation, sent, (fields) => ({ code, fields }))
     case 'TOKEN_PURCHASE':
-    case 'TOKEN_WITHDRAWAL': return read(spending, sent, (fields) => ({ code, fields }))
+    case 'TOKEN_WITHDRAWAL':
+      return read(spending, sent, (fields) => ({ code, fields }))
     case 'REVERSAL':
-    case 'VOID': return readUndoing(app, code, sent)
-    default: return code satisfies never
+    case 'VOID':
+      return readUndoing(app, code, sent)
+    default:
+      return code satisfies never
   }
 }
 
@@ -92,7 +98,9 @@ function read<T>(schema: z.ZodType<T>, sent: object, request: (fields: T) => Fin
 }
 
 function readUndoing(
-  app: Pick<EvertecAppConfig, 'transactionCodes'>, code: 'REVERSAL' | 'VOID', sent: SentBody,
+  app: Pick<EvertecAppConfig, 'transactionCodes'>,
+  code: 'REVERSAL' | 'VOID',
+  sent: SentBody,
 ): ReadRequest {
   const parsed = (code === 'VOID' ? voiding : reversal).safeParse(sent)
   const errors = parsed.success ? [] : fieldErrors(parsed.error)

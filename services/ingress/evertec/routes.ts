@@ -9,14 +9,27 @@ import type { IngressDeps } from '../deps.ts'
 import { acceptJsonBodies } from '../http/body.ts'
 import { errorHandler } from '../http/errors.ts'
 import {
-  badFields, NOT_DECIDED, NOT_JSON, ProblemError, sendProblem, TOO_MANY, UNAUTHORIZED, UNAVAILABLE, UNKNOWN_OUTCOME,
+  badFields,
+  NOT_DECIDED,
+  NOT_JSON,
+  ProblemError,
+  sendProblem,
+  TOO_MANY,
+  UNAUTHORIZED,
+  UNAVAILABLE,
+  UNKNOWN_OUTCOME,
 } from '../http/problem.ts'
 import { traceparentOf } from '../http/request-id.ts'
 import type { Submit } from '../submit.ts'
 import { readInquiry } from './inquiry.ts'
 import { protect } from './protect.ts'
 import {
-  edgeAnswer, financialAnswer, inquiryAnswer, isDecided, type FinancialAnswer, type InquiryAnswer,
+  edgeAnswer,
+  financialAnswer,
+  inquiryAnswer,
+  isDecided,
+  type FinancialAnswer,
+  type InquiryAnswer,
 } from './replies.ts'
 import { readRequest } from './requests.ts'
 
@@ -45,7 +58,9 @@ export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Pr
     scope.setErrorHandler(errorHandler(deps.logger, UNKNOWN_OUTCOME))
     authenticate(scope, authentication)
     if (deps.evertecApps.some((app) => app.ratePerSecond !== undefined)) await limitRates(scope)
-    scope.addHook('preParsing', (_request, _reply, _payload, done) => done(deps.ready() ? null : new ProblemError(UNAVAILABLE)))
+    scope.addHook('preParsing', (_request, _reply, _payload, done) =>
+      done(deps.ready() ? null : new ProblemError(UNAVAILABLE)),
+    )
     // Answers may hold a token.
     scope.addHook('onSend', (_request, reply, _payload, done) => {
       void reply.header('cache-control', 'no-store')
@@ -88,9 +103,10 @@ async function postFinancial(deps: EvertecDeps, request: FastifyRequest, reply: 
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return sendProblem(reply, NOT_JSON)
   const read = readRequest(app, body)
   if (read.kind === 'malformed') return sendProblem(reply, badFields(read.errors))
-  const { consecutive, acquirerId } = read.kind === 'request'
-    ? { consecutive: read.request.fields.consecutive, acquirerId: read.request.fields.acquirer.id }
-    : read
+  const { consecutive, acquirerId } =
+    read.kind === 'request'
+      ? { consecutive: read.request.fields.consecutive, acquirerId: read.request.fields.acquirer.id }
+      : read
   if (!app.acquirers.includes(acquirerId)) return sendAnswer(reply, edgeAnswer(consecutive, '03'))
   if (read.kind === 'unknown-code') return sendAnswer(reply, edgeAnswer(consecutive, '12'))
 

@@ -15,49 +15,72 @@ export interface Problem {
 const RETRY_AFTER_SECONDS = 1
 
 export const NOT_JSON: Problem = {
-  status: 400, title: 'Solicitud incorrecta',
-  detail: 'El cuerpo de la solicitud debe ser un objeto JSON válido en UTF-8.', errors: [],
+  status: 400,
+  title: 'Solicitud incorrecta',
+  detail: 'El cuerpo de la solicitud debe ser un objeto JSON válido en UTF-8.',
+  errors: [],
 }
 export const BAD_REQUEST: Problem = {
-  status: 400, title: 'Solicitud incorrecta', detail: 'La solicitud HTTP no es válida.',
+  status: 400,
+  title: 'Solicitud incorrecta',
+  detail: 'La solicitud HTTP no es válida.',
 }
 export const UNAUTHORIZED: Problem = {
-  status: 401, title: 'No autorizado', detail: 'Las credenciales no se enviaron o no son válidas.',
+  status: 401,
+  title: 'No autorizado',
+  detail: 'Las credenciales no se enviaron o no son válidas.',
 }
 export const NOT_FOUND: Problem = { status: 404, title: 'No encontrado', detail: 'La ruta solicitada no existe.' }
 /** One text for another app's acquirer and for what is not decided: it tells nobody which. */
 export const NOT_DECIDED: Problem = {
-  status: 404, title: 'No encontrado',
-  detail: 'No hay una transacción decidida con estos datos. Todavía podría decidirse: solo un REVERSAL la deja '
-    + 'en firme.',
+  status: 404,
+  title: 'No encontrado',
+  detail:
+    'No hay una transacción decidida con estos datos. Todavía podría decidirse: solo un REVERSAL la deja ' +
+    'en firme.',
 }
 export const REQUEST_TIMEOUT: Problem = {
-  status: 408, title: 'Tiempo agotado', detail: 'La solicitud no llegó completa a tiempo.',
+  status: 408,
+  title: 'Tiempo agotado',
+  detail: 'La solicitud no llegó completa a tiempo.',
 }
 export const TOO_LARGE: Problem = {
-  status: 413, title: 'Solicitud demasiado grande', detail: 'El cuerpo de la solicitud supera los 65536 bytes.',
+  status: 413,
+  title: 'Solicitud demasiado grande',
+  detail: 'El cuerpo de la solicitud supera los 65536 bytes.',
 }
 export const NOT_JSON_TYPE: Problem = {
-  status: 415, title: 'Tipo de contenido no admitido', detail: 'El tipo de contenido debe ser application/json.',
+  status: 415,
+  title: 'Tipo de contenido no admitido',
+  detail: 'El tipo de contenido debe ser application/json.',
 }
 export const EXPECTATION_FAILED: Problem = {
-  status: 417, title: 'Expectativa fallida', detail: 'La cabecera Expect no se admite.',
+  status: 417,
+  title: 'Expectativa fallida',
+  detail: 'La cabecera Expect no se admite.',
 }
 export const TOO_MANY: Problem = {
-  status: 429, title: 'Demasiadas solicitudes', detail: 'La aplicación superó su límite de solicitudes por segundo.',
+  status: 429,
+  title: 'Demasiadas solicitudes',
+  detail: 'La aplicación superó su límite de solicitudes por segundo.',
 }
 export const HEADERS_TOO_LARGE: Problem = {
-  status: 431, title: 'Cabeceras demasiado grandes', detail: 'Las cabeceras de la solicitud son demasiado grandes.',
+  status: 431,
+  title: 'Cabeceras demasiado grandes',
+  detail: 'Las cabeceras de la solicitud son demasiado grandes.',
 }
 /** Also for errors inside: what was handed to the log may yet be decided. */
 export const UNKNOWN_OUTCOME: Problem = {
-  status: 500, title: 'Error interno',
-  detail: 'No se conoce el resultado de la transacción. Puede repetirla con el mismo consecutivo, consultarla con '
-    + 'GET o enviar un REVERSAL.',
+  status: 500,
+  title: 'Error interno',
+  detail:
+    'No se conoce el resultado de la transacción. Puede repetirla con el mismo consecutivo, consultarla con ' +
+    'GET o enviar un REVERSAL.',
 }
 export const INTERNAL: Problem = { status: 500, title: 'Error interno', detail: 'Se produjo un error interno.' }
 export const UNAVAILABLE: Problem = {
-  status: 503, title: 'Servicio no disponible',
+  status: 503,
+  title: 'Servicio no disponible',
   detail: 'El servicio no puede atender la solicitud ahora. No se aceptó nada.',
 }
 
@@ -88,7 +111,8 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const retried = problem.status === 429 || problem.status === 503
   if (retried && !reply.hasHeader('retry-after')) void reply.header('retry-after', String(RETRY_AFTER_SECONDS))
-  return reply.code(problem.status)
+  return reply
+    .code(problem.status)
     .header('x-request-id', reply.request.id)
     .header('content-type', PROBLEM_TYPE)
     .send(problemBody(problem))

@@ -6,7 +6,13 @@ import type { Duplex } from 'node:stream'
 import type { IngressLimits } from '../deps.ts'
 import { requestId } from './request-id.ts'
 import {
-  BAD_REQUEST, EXPECTATION_FAILED, HEADERS_TOO_LARGE, PROBLEM_TYPE, problemBody, REQUEST_TIMEOUT, type Problem,
+  BAD_REQUEST,
+  EXPECTATION_FAILED,
+  HEADERS_TOO_LARGE,
+  PROBLEM_TYPE,
+  problemBody,
+  REQUEST_TIMEOUT,
+  type Problem,
 } from './problem.ts'
 
 /** How often connections are checked for having taken too long. */
@@ -58,16 +64,24 @@ export function clientErrors(onAnswered: OnAnswered): (error: Error & { code?: s
 
 function problemOf(code: string | undefined): Problem {
   switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT': return REQUEST_TIMEOUT
-    case 'HPE_HEADER_OVERFLOW': return HEADERS_TOO_LARGE
-    default: return BAD_REQUEST
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return REQUEST_TIMEOUT
+    case 'HPE_HEADER_OVERFLOW':
+      return HEADERS_TOO_LARGE
+    default:
+      return BAD_REQUEST
   }
 }
 
 function rawResponse(problem: Problem, id: string): string {
   const body = problemBody(problem)
   return [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`, `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`, `X-Request-Id: ${id}`, 'Connection: close', '', body,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${id}`,
+    'Connection: close',
+    '',
+    body,
   ].join('\r\n')
 }

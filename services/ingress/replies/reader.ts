@@ -33,9 +33,8 @@ const RETRY_MS = 500
 /** Of attempts that fail one after the other, the first and then one in this many are logged. */
 const LOG_EVERY = 60
 
-export function createReplyReader(
-  { log, wire, logger, partition: wanted, onReply, onMalformed }: ReplyReaderDeps
-): ReplyReader {
+export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
+  const { log, wire, logger, partition: wanted, onReply, onMalformed } = deps
   const stopping = new AbortController()
   let followed: number | null = null
   let subscription: Subscription | null = null
@@ -58,7 +57,10 @@ export function createReplyReader(
   const followOnce = async (onFollowing: () => void) => {
     const own = await partition()
     const following = await log.follow({
-      topic: TOPIC.replies, partition: own, from: next, onRecords: (records) => records.forEach(read),
+      topic: TOPIC.replies,
+      partition: own,
+      from: next,
+      onRecords: (records) => records.forEach(read),
     })
     if (stopping.signal.aborted) return following.stop()
     subscription = following

@@ -80,11 +80,17 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
       }
       byKey.set(key, waiting.add(waiter))
       changed(1)
-      return { over: promise, cancel: () => { timer.cancel(); leave(key, waiter) } }
+      return {
+        over: promise,
+        cancel: () => {
+          timer.cancel()
+          leave(key, waiter)
+        },
+      }
     },
     answer: (reply) => {
       const key = reply.inquiryId === '' ? decisionKey(reply.scope, reply.fingerprint) : inquiryKey(reply.inquiryId)
-      const waiting = [...byKey.get(key) ?? []]
+      const waiting = [...(byKey.get(key) ?? [])]
       for (const waiter of waiting) waiter.end(reply)
       return waiting.length > 0
     },

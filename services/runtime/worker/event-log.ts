@@ -44,9 +44,14 @@ export class EventLog {
 
   async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
     const versions = events.map((event) => event.version)
-    const acknowledged = this.#log.publish(events.map(({ event: value, headers }) => ({
-      topic: TOPIC.events, key: slot, value, headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
-    })))
+    const acknowledged = this.#log.publish(
+      events.map(({ event: value, headers }) => ({
+        topic: TOPIC.events,
+        key: slot,
+        value,
+        headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
+      })),
+    )
     const all = await Promise.allSettled([...earlier, acknowledged])
     const failed = all.find((result) => result.status === 'rejected')
     if (failed) {

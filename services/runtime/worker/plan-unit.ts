@@ -28,17 +28,34 @@ export function planUnit(operation: CommitOperation, slots: RoundSlots, context:
   const { before, after } = slots.evolved(state.id, decision.facts)
   const event: DecisionEvent = {
     type: decision.responseCode === undefined ? 'token-judged' : 'transaction-decided',
-    slot: state.id, version: after.version, previousHash: state.head, epoch: FIRST_EPOCH, runId: context.runId,
-    command: withoutSeal(command), drawn, seen, claims, ruleVersion: RULE_VERSION, rulesId: context.rulesId,
-    responseCode: decision.responseCode, reason: decision.reason, facts: decision.facts, traceparent: context.traceparent,
+    slot: state.id,
+    version: after.version,
+    previousHash: state.head,
+    epoch: FIRST_EPOCH,
+    runId: context.runId,
+    command: withoutSeal(command),
+    drawn,
+    seen,
+    claims,
+    ruleVersion: RULE_VERSION,
+    rulesId: context.rulesId,
+    responseCode: decision.responseCode,
+    reason: decision.reason,
+    facts: decision.facts,
+    traceparent: context.traceparent,
   }
   const { value, headers } = context.wire.encodeEvent(event)
   const pending: PendingEvent = { version: after.version, event: value, headers }
   const committed = { ...after, head: hashOf(value) }
   slots.apply(committed, pending)
   return {
-    slot: state.id, expectedTag: tagOf(state), nextTag: tagOf(committed), absent: operation.claimAbsent ? [CLAIM] : [],
-    writes: writesBetween(before, committed, drawn.now, context.rules), event: pending, generation: context.generation,
+    slot: state.id,
+    expectedTag: tagOf(state),
+    nextTag: tagOf(committed),
+    absent: operation.claimAbsent ? [CLAIM] : [],
+    writes: writesBetween(before, committed, drawn.now, context.rules),
+    event: pending,
+    generation: context.generation,
   }
 }
 

@@ -100,7 +100,10 @@ export class RoundSlots {
     return this.#slots.get(slot)?.state ?? null
   }
 
-  /** Events of a slot up to a version that are not known to be on the log, or null when the slot has to be loaded again. */
+  /**
+   * Events of a slot up to a version that are not known to be on the log, or null when the slot has to be loaded
+   * again.
+   */
   pending(slot: string, version: number): readonly PendingEvent[] | null {
     const cached = this.#slots.get(slot)
     if (!cached || cached.state.version < version) return null

@@ -1,7 +1,13 @@
-// Rounds: many transactions at once through load, decide and commit, one round trip to the store for each step of all of them.
-// While the events of one round wait for the log, the next round decides.
+// Rounds: many transactions at once through load, decide and commit, one round trip to the store for each step of all of
+// them. While the events of one round wait for the log, the next round decides.
 
-import { ContentionError, type CommitOperation, type LoadOperation, type PublishOperation, type Shell } from '../../protocol/operations.ts'
+import {
+  ContentionError,
+  type CommitOperation,
+  type LoadOperation,
+  type PublishOperation,
+  type Shell,
+} from '../../protocol/operations.ts'
 import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
@@ -64,8 +70,8 @@ export class Rounds {
   }
 
   /**
-   * Resolves when every job so far is in a round. Whoever reads for the next round waits for it: records gather in the log
-   * meanwhile, and come together.
+   * Resolves when every job so far is in a round. Whoever reads for the next round waits for it: records gather in the
+   * log meanwhile, and come together.
    */
   async taken(): Promise<void> {
     if (this.#ready.length > 0 && !this.#stopped) await new Promise<void>((resolve) => this.#onTaken.push(resolve))
@@ -139,10 +145,13 @@ export class Rounds {
 
   async #load(active: readonly Job[], slots: RoundSlots): Promise<void> {
     const { store, shell } = this.#deps
-    const loads = active.map((job) => job.pending).filter((pending): pending is LoadOperation => pending?.kind === 'load')
+    const loads = active
+      .map((job) => job.pending)
+      .filter((pending): pending is LoadOperation => pending?.kind === 'load')
     const { reads, counters } = slots.missing(loads, shell.clock.now(), shell.rules)
     const [views, counts] = await Promise.all([
-      reads.length > 0 ? store.load(reads) : [], counters.length > 0 ? store.counts(counters) : [],
+      reads.length > 0 ? store.load(reads) : [],
+      counters.length > 0 ? store.counts(counters) : [],
     ])
     slots.merge(reads, views)
     slots.mergeCounts(counters, counts)
@@ -160,7 +169,14 @@ export class Rounds {
   #plan(job: Job, operation: CommitOperation, slots: RoundSlots, generation: number): PlannedUnit {
     const { wire, shell, rulesId, store } = this.#deps
     const { traceparent } = job.request
-    const unit = planUnit(operation, slots, { wire, rules: shell.rules, rulesId, runId: store.runId, generation, traceparent })
+    const unit = planUnit(operation, slots, {
+      wire,
+      rules: shell.rules,
+      rulesId,
+      runId: store.runId,
+      generation,
+      traceparent,
+    })
     if (operation.count) slots.addCount(operation.count.key)
     return { job, operation, unit }
   }
@@ -218,7 +234,12 @@ export class Rounds {
     const scope = scopeKey(refusal.command.scope)
     const id = hashOf(Buffer.from(`${scope}\0${refusal.command.fingerprint}`))
     const { value, headers } = wire.encodeEvent({
-      ...refusal, command: withoutSeal(refusal.command), id, epoch: FIRST_EPOCH, runId: store.runId, traceparent: job.request.traceparent,
+      ...refusal,
+      command: withoutSeal(refusal.command),
+      id,
+      epoch: FIRST_EPOCH,
+      runId: store.runId,
+      traceparent: job.request.traceparent,
     })
     await this.#events.publishLoose(scope, value, headers)
     this.#deps.observer.decided(refusal.command.kind, '94')
@@ -227,9 +248,14 @@ export class Rounds {
   async #reply(job: Job): Promise<void> {
     const { log, wire, store } = this.#deps
     if (!job.reply) throw new Error('a job without a reply')
-    const { value, headers } = wire.encodeReply({ ...job.reply, epoch: FIRST_EPOCH, runId: store.runId }, job.request.traceparent)
+    const { value, headers } = wire.encodeReply(
+      { ...job.reply, epoch: FIRST_EPOCH, runId: store.runId },
+      job.request.traceparent,
+    )
     try {
-      await log.publish([{ topic: TOPIC.replies, key: job.reply.scope, partition: job.request.replyPartition, value, headers }])
+      await log.publish([
+        { topic: TOPIC.replies, key: job.reply.scope, partition: job.request.replyPartition, value, headers },
+      ])
     } catch (error) {
       if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
       return this.#retry(job, 'log')

@@ -1,5 +1,5 @@
-// A worker: takes requests of its topic from the log and leads each to its one outcome. The issuer and the authorizer are
-// workers on different topics. Records that are no request go to `dead.letters` and never block a partition.
+// A worker: takes requests of its topic from the log and leads each to its one outcome. The issuer and the authorizer
+// are workers on different topics. Records that are no request go to `dead.letters` and never block a partition.
 
 import { createHash } from 'node:crypto'
 import { RULE_VERSION } from '../../core/subject/rules.ts'
@@ -41,20 +41,33 @@ export interface WorkerDeps {
 }
 
 export interface Worker {
-  /** Stop taking requests, finish what is under way within `timeoutMs`, leave the group. What is left is delivered again. */
+  /**
+   * Stop taking requests, finish what is under way within `timeoutMs`, leave the group. What is left is delivered
+   * again.
+   */
   stop(timeoutMs: number): Promise<void>
   /** Rejects when the subscription ended by itself. */
   readonly failed: Promise<never>
 }
 
-/** Publish the rules, then join the group. Resolves when requests are being taken; waits for the log as long as it takes. */
+/**
+ * Publish the rules, then join the group. Resolves when requests are being taken; waits for the log as long as it
+ * takes.
+ */
 export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   const { log, wire, shell } = deps
   const rulesId = createHash('sha256').update(JSON.stringify(shell.rules)).digest('base64url')
   const rules = wire.encodeEvent({
-    type: 'rules-published', id: rulesId, ruleVersion: RULE_VERSION, rules: shell.rules, now: shell.clock.now(),
+    type: 'rules-published',
+    id: rulesId,
+    ruleVersion: RULE_VERSION,
+    rules: shell.rules,
+    now: shell.clock.now(),
   })
-  await untilPublished(() => log.publish([{ topic: TOPIC.events, key: rulesId, ...rules }]), () => false)
+  await untilPublished(
+    () => log.publish([{ topic: TOPIC.events, key: rulesId, ...rules }]),
+    () => false,
+  )
   const intake = new Intake(deps, new Rounds({ ...deps, rulesId }))
   const subscription = await log.consume(deps.group, [deps.topic], (batch) => intake.take(batch))
   return { failed: subscription.failed, stop: (timeoutMs) => intake.stop(subscription, timeoutMs) }
@@ -123,11 +136,16 @@ class Intake {
     const { topic, partition, offset, key, value } = record
     const whole = (value?.byteLength ?? 0) <= MAX_BURIED_BYTES
     const letter = wire.encodeDeadLetter({
-      topic, partition, offset, key: key?.slice(0, MAX_BURIED_KEY), value: value?.subarray(0, MAX_BURIED_BYTES),
+      topic,
+      partition,
+      offset,
+      key: key?.slice(0, MAX_BURIED_KEY),
+      value: value?.subarray(0, MAX_BURIED_BYTES),
       reason: whole ? reason : `${reason}; its first ${MAX_BURIED_BYTES} bytes are kept`,
     })
     const published = await untilPublished(
-      () => log.publish([{ topic: TOPIC.deadLetters, key: `${topic}-${partition}-${offset}`, ...letter }]), () => this.#stopped,
+      () => log.publish([{ topic: TOPIC.deadLetters, key: `${topic}-${partition}-${offset}`, ...letter }]),
+      () => this.#stopped,
     )
     if (!published) return
     observer.deadLetter(reason)

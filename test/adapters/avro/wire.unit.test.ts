@@ -18,7 +18,15 @@ const wire = createAvroWire()
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 const each: Command[] = [
-  commands.generation('g', { document: 'CC:1', card: '6039591000000018', amount: 5, accountType: '10', metadata: 'm', restrict: true, deadline: 9 }),
+  commands.generation('g', {
+    document: 'CC:1',
+    card: '6039591000000018',
+    amount: 5,
+    accountType: '10',
+    metadata: 'm',
+    restrict: true,
+    deadline: 9,
+  }),
   commands.generation('g', {}),
   commands.spending('p', { card: '6039591000000018', token: '123456', metadata: 'm', deadline: 5 }),
   commands.spending('w', { card: '6039591000000018', token: '123456', withdrawal: true }),
@@ -40,25 +48,38 @@ describe('a request', () => {
   })
 
   it('may be an inquiry', () => {
-    const body = { kind: 'INQUIRY', inquiryId: 'i', of: { acquirerId: 'A1', transactionCode: 'VOID', consecutive: 'c' } } as const
+    const body = {
+      kind: 'INQUIRY',
+      inquiryId: 'i',
+      of: { acquirerId: 'A1', transactionCode: 'VOID', consecutive: 'c' },
+    } as const
     expect(wire.decodeRequest(wire.encodeRequest({ body, replyPartition: 0 })).body).toEqual(body)
   })
 
   it('carries CloudEvents headers', () => {
     const { headers } = wire.encodeRequest({ body: each[0] as Command, replyPartition: 3, traceparent: TRACE })
     expect(headers).toMatchObject({
-      ce_specversion: '1.0', ce_type: 'financial.request', ce_source: '/payment-token-service', traceparent: TRACE,
+      ce_specversion: '1.0',
+      ce_type: 'financial.request',
+      ce_source: '/payment-token-service',
+      traceparent: TRACE,
     })
     expect(headers['ce_id']).toMatch(/^A1:TOKEN_GENERATION:g#i1\./)
   })
 
   it.each<[string, object]>([
-    ['kind', { kind: 'SOMETHING' }], ['scope.consecutive', { scope: { acquirerId: 'A1', transactionCode: 'TOKEN_PURCHASE', consecutive: 'a:b' } }],
+    ['kind', { kind: 'SOMETHING' }],
+    ['scope.consecutive', { scope: { acquirerId: 'A1', transactionCode: 'TOKEN_PURCHASE', consecutive: 'a:b' } }],
     ['scope.transactionCode', { scope: { acquirerId: 'A1', transactionCode: 'VOID', consecutive: 'a' } }],
-    ['fingerprint', { fingerprint: 'x' }], ['card', { card: undefined }], ['amountMinor', { amountMinor: -1 }], ['accountType', { accountType: '11' }],
+    ['fingerprint', { fingerprint: 'x' }],
+    ['card', { card: undefined }],
+    ['amountMinor', { amountMinor: -1 }],
+    ['accountType', { accountType: '11' }],
   ])('that makes no sense is refused by the name of its bad field: %s', (field, change) => {
     const body = { ...(each[2] as Command), ...change } as Command
-    expect(() => wire.decodeRequest(wire.encodeRequest({ body, replyPartition: 0 }))).toThrow(new RegExp(`malformed request: .*${field.split('.')[0]}`))
+    expect(() => wire.decodeRequest(wire.encodeRequest({ body, replyPartition: 0 }))).toThrow(
+      new RegExp(`malformed request: .*${field.split('.')[0]}`),
+    )
   })
 })
 
@@ -66,9 +87,13 @@ describe('bytes that are no message of ours', () => {
   const good = wire.encodeRequest({ body: each[2] as Command, replyPartition: 3 }).value
 
   it.each<[string, Uint8Array | null]>([
-    ['nothing', null], ['no bytes', Buffer.alloc(0)], ['text', Buffer.from('{"transactionCode":"TOKEN_PURCHASE"}')],
-    ['the header alone', good.subarray(0, 10)], ['a truncated datum', good.subarray(0, good.length - 5)],
-    ['trailing bytes', Buffer.concat([good, Buffer.from('x')])], ['another schema', Buffer.concat([good.subarray(0, 5), Buffer.alloc(30)])],
+    ['nothing', null],
+    ['no bytes', Buffer.alloc(0)],
+    ['text', Buffer.from('{"transactionCode":"TOKEN_PURCHASE"}')],
+    ['the header alone', good.subarray(0, 10)],
+    ['a truncated datum', good.subarray(0, good.length - 5)],
+    ['trailing bytes', Buffer.concat([good, Buffer.from('x')])],
+    ['another schema', Buffer.concat([good.subarray(0, 5), Buffer.alloc(30)])],
     ['too many bytes', Buffer.concat([good.subarray(0, 10), Buffer.alloc(MAX_MESSAGE_BYTES)])],
   ])('are refused with a reason that quotes none of them: %s', (_, value) => {
     expect(() => wire.decodeRequest({ value, headers: {} })).toThrow(MalformedRecordError)
@@ -78,7 +103,8 @@ describe('bytes that are no message of ours', () => {
     const random = seeded(3)
     for (let n = 0; n < 3_000; n++) {
       const bytes = Buffer.from(good)
-      for (let k = 0; k < 1 + random() * 4; k++) bytes[10 + Math.floor(random() * (bytes.length - 10))] = Math.floor(random() * 256)
+      for (let k = 0; k < 1 + random() * 4; k++)
+        bytes[10 + Math.floor(random() * (bytes.length - 10))] = Math.floor(random() * 256)
       try {
         wire.decodeRequest({ value: bytes, headers: {} })
       } catch (error) {
@@ -92,13 +118,21 @@ describe('an event', () => {
   it('comes back as it went, for every kind of decision', async () => {
     const world = new World(1)
     const bodies = [
-      plain.registration('r', { card: '6039591000000018', document: 'CC:1' }), plain.opening('o', { document: 'CC:1', amount: 500 }),
-      plain.generation('g', {}), plain.spending('p', { card: '6039591000000018', token: '000000000000' }), plain.undoing('REVERSAL', 'p'),
-      plain.undoing('REVERSAL', 'q'), plain.spending('q', { card: '6039591000000018', token: '1' }), plain.spending('q', { card: '6039591000000018', token: '2' }),
+      plain.registration('r', { card: '6039591000000018', document: 'CC:1' }),
+      plain.opening('o', { document: 'CC:1', amount: 500 }),
+      plain.generation('g', {}),
+      plain.spending('p', { card: '6039591000000018', token: '000000000000' }),
+      plain.undoing('REVERSAL', 'p'),
+      plain.undoing('REVERSAL', 'q'),
+      plain.spending('q', { card: '6039591000000018', token: '1' }),
+      plain.spending('q', { card: '6039591000000018', token: '2' }),
     ]
     for (const body of bodies) await world.run(body)
-    expect(new Set(world.events.map(({ type }) => type))).toEqual(new Set(['transaction-decided', 'token-judged', 'transaction-refused']))
-    for (const event of world.events) expect(plainly(wire.decodeEvent(wire.encodeEvent(event).value))).toEqual(plainly(event))
+    expect(new Set(world.events.map(({ type }) => type))).toEqual(
+      new Set(['transaction-decided', 'token-judged', 'transaction-refused']),
+    )
+    for (const event of world.events)
+      expect(plainly(wire.decodeEvent(wire.encodeEvent(event).value))).toEqual(plainly(event))
   })
 
   it('of the rules comes back as it went', () => {
@@ -130,10 +164,14 @@ describe('schemas', () => {
   it('describe a command alike wherever it stands', () => {
     const named = (name: string) => {
       const found: unknown[] = []
-      JSON.parse(readFileSync(new URL(`../../../schemas/${name}.avsc`, import.meta.url), 'utf8'), (_, value: unknown) => {
-        if (value && typeof value === 'object' && 'name' in value && value.name === 'Command' && 'fields' in value) found.push(value)
-        return value
-      })
+      JSON.parse(
+        readFileSync(new URL(`../../../schemas/${name}.avsc`, import.meta.url), 'utf8'),
+        (_, value: unknown) => {
+          if (value && typeof value === 'object' && 'name' in value && value.name === 'Command' && 'fields' in value)
+            found.push(value)
+          return value
+        },
+      )
       return found[0]
     }
     expect(named('decision-event')).toEqual(named('financial-request'))
@@ -148,7 +186,13 @@ describe('a dead letter', () => {
   })
 
   it('can be read when what it holds is far larger than any message of ours', () => {
-    const letter = { topic: 't', partition: 1, offset: 5n, reason: 'more than 65536 bytes', value: Buffer.alloc(900_000, 7) }
+    const letter = {
+      topic: 't',
+      partition: 1,
+      offset: 5n,
+      reason: 'more than 65536 bytes',
+      value: Buffer.alloc(900_000, 7),
+    }
     expect(wire.decodeDeadLetter(wire.encodeDeadLetter(letter).value)).toEqual(letter)
   })
 })

@@ -12,7 +12,11 @@ describe('the parts of the Kafka adapter', () => {
   it('place keys as the default partitioner of kafkajs does', () => {
     const partitioner = Partitioners.DefaultPartitioner()
     const partitionMetadata = Array.from({ length: 7 }, (_, i) => ({
-      partitionId: i, leader: 1, partitionErrorCode: 0, replicas: [], isr: [],
+      partitionId: i,
+      leader: 1,
+      partitionErrorCode: 0,
+      replicas: [],
+      isr: [],
     }))
     for (let i = 0; i < 500; i++) {
       const key = `${'ab✓é'.repeat(i % 5)}${(i * 7919).toString(36)}`
@@ -45,7 +49,8 @@ describe('the parts of the Kafka adapter', () => {
     createClient(connectionOf(['127.0.0.1:1']))
     const require = createRequire(import.meta.url)
     const RequestQueue = require('kafkajs/src/network/requestQueue/index.js') as new (options: object) => {
-      scheduleCheckPendingRequests(): void; readonly pending: unknown[]
+      scheduleCheckPendingRequests(): void
+      readonly pending: unknown[]
     }
     vi.useFakeTimers()
     try {
@@ -64,10 +69,21 @@ describe('the parts of the Kafka adapter', () => {
     const twice = [Buffer.from('a'), 'b']
     const headers = { text: Buffer.from('é'), twice, none: undefined, ['__proto__']: Buffer.from('x') }
     const message = {
-      key: null, value: null, offset: '9007199254740993', timestamp: '1', attributes: 0, headers, size: 0,
+      key: null,
+      value: null,
+      offset: '9007199254740993',
+      timestamp: '1',
+      attributes: 0,
+      headers,
+      size: 0,
     } as unknown as KafkaMessage
     expect(toStored('t', 3, message)).toEqual({
-      topic: 't', partition: 3, offset: 9007199254740993n, key: null, value: null, timestamp: 1,
+      topic: 't',
+      partition: 3,
+      offset: 9007199254740993n,
+      key: null,
+      value: null,
+      timestamp: 1,
       headers: { text: 'é', twice: 'b' },
     })
   })

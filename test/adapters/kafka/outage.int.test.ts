@@ -81,8 +81,18 @@ describe('the log on Kafka when its broker fails', { timeout: 150_000 }, () => {
     await expect(queued).resolves.toBeLessThan(REQUEST_TIMEOUT_MS + 1_500)
     broker.resume()
     const after = { topic, key: 'k', value: Buffer.from('after'), headers: {} }
-    await until(() => log.publish([after]).then(() => true, () => false))
-    await until(() => log.ping().then(() => true, () => false))
+    await until(() =>
+      log.publish([after]).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await until(() =>
+      log.ping().then(
+        () => true,
+        () => false,
+      ),
+    )
   })
 
   it('is closed in bounded time while the broker is away', async () => {
@@ -90,7 +100,10 @@ describe('the log on Kafka when its broker fails', { timeout: 150_000 }, () => {
     const following = await doomed.follow({ topic, partition: 0, from: 'end', onRecords: () => {} })
     broker.suspend()
     const publishing = doomed.publish([{ topic, key: 'k', value: Buffer.from('v'), headers: {} }])
-    const outcome = publishing.then(() => null, (error: unknown) => error)
+    const outcome = publishing.then(
+      () => null,
+      (error: unknown) => error,
+    )
     const begin = performance.now()
     await doomed.close()
     expect(performance.now() - begin).toBeLessThan(25_000)
@@ -151,7 +164,7 @@ function sleep(ms: number): Promise<void> {
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + RECOVERY_MS
-  while (!await holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadline) throw new Error('it did not come to be in time')
     await sleep(50)
   }

@@ -1,40 +1,71 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readRecord, writeRecord, type RecordToWrite, type WrittenRecord } from '../../../services/adapters/kafka/record-codec.ts'
+import {
+  readRecord,
+  writeRecord,
+  type RecordToWrite,
+  type WrittenRecord,
+} from '../../../services/adapters/kafka/record-codec.ts'
 
 // kafkajs' own code, which nothing has replaced here.
 const require = createRequire(import.meta.url)
-const theirWriter = require('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (record: RecordToWrite) => WrittenRecord
+const theirWriter = require('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (
+  record: RecordToWrite,
+) => WrittenRecord
 const theirReader = require('kafkajs/src/protocol/recordBatch/record/v0/decoder.js') as typeof readRecord
-const Decoder = require('kafkajs/src/protocol/decoder.js') as new (buffer: Buffer) => { buffer: Buffer; offset: number; readVarIntBytes(): Buffer }
+const Decoder = require('kafkajs/src/protocol/decoder.js') as new (buffer: Buffer) => {
+  buffer: Buffer
+  offset: number
+  readVarIntBytes(): Buffer
+}
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
 const text = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: 'grapheme', maxLength: 20 }))
 const name = text.filter((key) => key !== '__proto__')
 const record: fc.Arbitrary<RecordToWrite> = fc.record({
-  offsetDelta: fc.nat(1_000_000), timestampDelta: fc.nat(2 ** 30),
-  key: fc.oneof(text, bytes, fc.constant(null)), value: fc.oneof(bytes, fc.constant(null)),
-  headers: fc.dictionary(name, fc.oneof(text, bytes, fc.array(text, { minLength: 1, maxLength: 3 })), { noNullPrototype: true }),
+  offsetDelta: fc.nat(1_000_000),
+  timestampDelta: fc.nat(2 ** 30),
+  key: fc.oneof(text, bytes, fc.constant(null)),
+  value: fc.oneof(bytes, fc.constant(null)),
+  headers: fc.dictionary(name, fc.oneof(text, bytes, fc.array(text, { minLength: 1, maxLength: 3 })), {
+    noNullPrototype: true,
+  }),
 })
-const context = { firstOffset: '9007199254740000', firstTimestamp: '1700000000000', maxTimestamp: '1700000000005', magicByte: 2, timestampType: 0 }
+const context = {
+  firstOffset: '9007199254740000',
+  firstTimestamp: '1700000000000',
+  maxTimestamp: '1700000000005',
+  magicByte: 2,
+  timestampType: 0,
+}
 
 describe('a record', () => {
   it('is written in the same bytes as by kafkajs', () => {
-    fc.assert(fc.property(record, (given) => {
-      expect(writeRecord(given).buffer.equals(theirWriter(given).buffer)).toBe(true)
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(record, (given) => {
+        expect(writeRecord(given).buffer.equals(theirWriter(given).buffer)).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('is read with the same fields as by kafkajs', () => {
-    fc.assert(fc.property(record, fc.constantFrom(0, 1), (given, timestampType) => {
-      const body = () => new Decoder(new Decoder(writeRecord(given).buffer).readVarIntBytes())
-      expect(readRecord(body(), { ...context, timestampType })).toEqual(theirReader(body(), { ...context, timestampType }))
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(record, fc.constantFrom(0, 1), (given, timestampType) => {
+        const body = () => new Decoder(new Decoder(writeRecord(given).buffer).readVarIntBytes())
+        expect(readRecord(body(), { ...context, timestampType })).toEqual(
+          theirReader(body(), { ...context, timestampType }),
+        )
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('that ends too soon is refused', () => {
-    const whole = new Decoder(writeRecord({ key: 'k', value: Buffer.alloc(50), headers: { a: 'b' } }).buffer).readVarIntBytes()
+    const whole = new Decoder(
+      writeRecord({ key: 'k', value: Buffer.alloc(50), headers: { a: 'b' } }).buffer,
+    ).readVarIntBytes()
     for (let length = 0; length < whole.length; length++) {
       expect(() => readRecord(new Decoder(whole.subarray(0, length)), context)).toThrow(RangeError)
     }

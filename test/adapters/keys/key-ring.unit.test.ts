@@ -76,7 +76,11 @@ describe('seals', () => {
 
   it('say nothing of what they hold when they do not open', () => {
     let error: unknown
-    try { ring.open(ring.seal('canary', 'c'), 'canary') } catch (thrown) { error = thrown }
+    try {
+      ring.open(ring.seal('canary', 'c'), 'canary')
+    } catch (thrown) {
+      error = thrown
+    }
     expect(error).toBeInstanceOf(SealError)
     expect(`${String(error)} ${(error as Error).stack}`).not.toContain('canary')
     expect((error as Error).cause).toBeUndefined()
@@ -142,7 +146,11 @@ describe('a ring that cannot be used', () => {
   for (const [what, bad] of refused) {
     it(`is refused for ${what}, without quoting a key`, () => {
       let error: unknown
-      try { createKeyRing(bad) } catch (thrown) { error = thrown }
+      try {
+        createKeyRing(bad)
+      } catch (thrown) {
+        error = thrown
+      }
       expect(error).toBeInstanceOf(KeyRingError)
       expect((error as Error).message).not.toMatch(/[A-Za-z0-9+/]{20}/)
     })

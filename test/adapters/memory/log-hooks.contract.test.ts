@@ -3,7 +3,11 @@
 import { describe, expect, it } from 'vitest'
 import { createMemoryLog, type MemoryLogOptions } from '../../../services/adapters/memory/log.ts'
 import {
-  LogError, LogOverloadedError, type Log, type LogRecord, type StoredRecord,
+  LogError,
+  LogOverloadedError,
+  type Log,
+  type LogRecord,
+  type StoredRecord,
 } from '../../../services/ports/log.ts'
 
 const QUIET_MS = 20

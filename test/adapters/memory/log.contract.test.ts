@@ -8,9 +8,14 @@ import { describeLogContract } from '../../ports/log-contract.ts'
 const SPARE = 40
 
 describeLogContract('the log in memory', async () => {
-  const topics: TopicSpec[] = [1, 2, 3, 4, 5].flatMap((partitions) => Array.from({ length: SPARE }, (_, i) => ({
-    name: `topic-${partitions}-${i}`, partitions, retentionMs: -1, purpose: 'test',
-  })))
+  const topics: TopicSpec[] = [1, 2, 3, 4, 5].flatMap((partitions) =>
+    Array.from({ length: SPARE }, (_, i) => ({
+      name: `topic-${partitions}-${i}`,
+      partitions,
+      retentionMs: -1,
+      purpose: 'test',
+    })),
+  )
   const taken = new Map<number, number>()
   const log = createMemoryLog({ topics, maxQueuedRecords: 20_000 })
   return {

@@ -24,8 +24,13 @@ storeContract('the store in memory', async () => start())
 
 describe('the hooks of the store in memory', () => {
   const unit = (slot: string, version: number, generation: number, value = 'g'): Unit => ({
-    slot, expectedTag: version === 1 ? '' : `${version - 1}`, nextTag: `${version}`, absent: [], generation,
-    writes: [{ name: 'guard', value, expiresAt: null }], event: { version, event: Uint8Array.of(version) },
+    slot,
+    expectedTag: version === 1 ? '' : `${version - 1}`,
+    nextTag: `${version}`,
+    absent: [],
+    generation,
+    writes: [{ name: 'guard', value, expiresAt: null }],
+    event: { version, event: Uint8Array.of(version) },
   })
   const tag = async ({ store }: ReturnType<typeof start>, slot: string) => {
     const [seen] = await store.load([{ slot, names: [] }])
@@ -67,7 +72,11 @@ describe('the hooks of the store in memory', () => {
     await test.store.load([{ slot: '@A:B:c', names: [], claim: { value: 'f', expiresAt: test.now() + 10 } }])
     await test.store.count([{ key: 'T.x:1', by: 3, expiresAt: test.now() + 10 }])
     expect(Object.fromEntries(test.store.dump())).toEqual({
-      'version:{S}': '1', 'guard:{S}': 'g', 'outbox:{S}#1': '\u0001', 'claim:{@A:B:c}': 'f', 'count:{T.x:1}': '3',
+      'version:{S}': '1',
+      'guard:{S}': 'g',
+      'outbox:{S}#1': '\u0001',
+      'claim:{@A:B:c}': 'f',
+      'count:{T.x:1}': '3',
     })
     await test.pass(11)
     expect([...test.store.dump().keys()]).toEqual(['version:{S}', 'guard:{S}', 'outbox:{S}#1'])

@@ -12,7 +12,9 @@ describe('the code of an error', () => {
   })
 
   it('is that of the socket when there is one', () => {
-    expect(errorCode(Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), { code: 'ECONNREFUSED' }))).toBe('ECONNREFUSED')
+    expect(errorCode(Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), { code: 'ECONNREFUSED' }))).toBe(
+      'ECONNREFUSED',
+    )
     expect(errorCode(Object.assign(new Error('x'), { code: 'canary 1' }))).toBe('CLOSED')
   })
 })

@@ -42,7 +42,9 @@ export async function startProxy(target: { readonly host: string; readonly port:
     refuse: (value) => void (refused = value),
     silence(value) {
       silent = value
-      for (const upstream of upstreams) if (value) upstream.pause(); else upstream.resume()
+      for (const upstream of upstreams)
+        if (value) upstream.pause()
+        else upstream.resume()
     },
     async close() {
       open.forEach((socket) => socket.destroy())

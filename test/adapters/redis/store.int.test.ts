@@ -40,7 +40,11 @@ async function start(options: Partial<RedisStoreOptions> = {}) {
     const before = store.generation
     await work()
     await until(() => store.generation > before)
-    for (let alive = false; !alive; await pause(5)) alive = await store.ping().then(() => true, () => false)
+    for (let alive = false; !alive; await pause(5))
+      alive = await store.ping().then(
+        () => true,
+        () => false,
+      )
   }
   return {
     store,
@@ -52,11 +56,12 @@ async function start(options: Partial<RedisStoreOptions> = {}) {
     pass: pause,
     reconnect: () => another(async () => proxy.cut()),
     // The server is shared, so only what this test wrote may go: the marker and the versions.
-    empty: () => another(async () => {
-      const versions = Array.from({ length: slots }, (_, i) => `${keyPrefix}version:{S.${i + 1}}`)
-      for (const key of [`${keyPrefix}store:marker`, ...versions]) await admin.del(key)
-      await store.load([{ slot: 'S.1', names: [] }]).catch(() => undefined)
-    }),
+    empty: () =>
+      another(async () => {
+        const versions = Array.from({ length: slots }, (_, i) => `${keyPrefix}version:{S.${i + 1}}`)
+        for (const key of [`${keyPrefix}store:marker`, ...versions]) await admin.del(key)
+        await store.load([{ slot: 'S.1', names: [] }]).catch(() => undefined)
+      }),
     async stop() {
       await store.close()
       await proxy.close()
@@ -70,8 +75,12 @@ type Started = Awaited<ReturnType<typeof start>>
 storeContract('the store on Redis', () => start())
 
 const unit = (store: Store, slot: string, version = 1, value = 'g'): Unit => ({
-  slot, expectedTag: version === 1 ? '' : `${version - 1}`, nextTag: `${version}`, absent: [],
-  generation: store.generation, writes: [{ name: 'guard', value, expiresAt: null }],
+  slot,
+  expectedTag: version === 1 ? '' : `${version - 1}`,
+  nextTag: `${version}`,
+  absent: [],
+  generation: store.generation,
+  writes: [{ name: 'guard', value, expiresAt: null }],
   event: { version, event: Uint8Array.of(version) },
 })
 
@@ -85,20 +94,25 @@ describe('the keys of the store on Redis', () => {
     const expiresAt = Date.now() + 60_000
     const claimed = { slot: '@A1:TOKEN_PURCHASE:abc', names: [], claim: { value: 'f', expiresAt } }
     await store.load([claimed])
-    await store.commit([{
-      ...unit(store, 'D.i1.xxx'),
-      writes: [
-        { name: 'guard', value: 'g', expiresAt: null }, { name: 'token:t1.hash', value: 't', expiresAt },
-        { name: 'outcome:A1:TOKEN_PURCHASE:abc', value: 'o', expiresAt },
-      ],
-    }])
+    await store.commit([
+      {
+        ...unit(store, 'D.i1.xxx'),
+        writes: [
+          { name: 'guard', value: 'g', expiresAt: null },
+          { name: 'token:t1.hash', value: 't', expiresAt },
+          { name: 'outcome:A1:TOKEN_PURCHASE:abc', value: 'o', expiresAt },
+        ],
+      },
+    ])
     await store.count([{ key: 'T.i1.yyy:7', by: 4, expiresAt }])
     expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1')
     expect(await admin.get(`${k}guard:{D.i1.xxx}`)).toBe('g')
     expect(await admin.get(`${k}count:{T.i1.yyy:7}`)).toBe('4')
     expect(await admin.hgetall(`${k}outbox:{D.i1.xxx}`)).toEqual({ 1: '\u0001' })
     const timed = [
-      'claim:{@A1:TOKEN_PURCHASE:abc}', 'token:{D.i1.xxx}:t1.hash', 'outcome:{D.i1.xxx}:A1:TOKEN_PURCHASE:abc',
+      'claim:{@A1:TOKEN_PURCHASE:abc}',
+      'token:{D.i1.xxx}:t1.hash',
+      'outcome:{D.i1.xxx}:A1:TOKEN_PURCHASE:abc',
       'count:{T.i1.yyy:7}',
     ]
     for (const key of timed) expect(await admin.pexpiretime(k + key)).toBe(expiresAt)
@@ -175,7 +189,11 @@ describe('the store on Redis behind a network', () => {
     expect(store.generation).toBeGreaterThan(generation)
     await expect(store.ping()).rejects.toThrow(StoreError)
     proxy.silence(false)
-    for (let alive = false; !alive; await pause(10)) alive = await store.ping().then(() => true, () => false)
+    for (let alive = false; !alive; await pause(10))
+      alive = await store.ping().then(
+        () => true,
+        () => false,
+      )
     const [seen] = await store.load([{ slot: 'S', names: [] }])
     expect(seen?.tag).toBe('1')
     await test.stop()
@@ -191,7 +209,11 @@ describe('the store on Redis behind a network', () => {
     proxy.cut()
     expect(await outcome).toBeInstanceOf(StoreError)
     proxy.silence(false)
-    for (let alive = false; !alive; await pause(10)) alive = await store.ping().then(() => true, () => false)
+    for (let alive = false; !alive; await pause(10))
+      alive = await store.ping().then(
+        () => true,
+        () => false,
+      )
     expect(await admin.get(`${keyPrefix}count:{c}`)).toBe('1')
     await test.stop()
   })

@@ -2,7 +2,11 @@
 
 import { describe, expect, it } from 'vitest'
 import {
-  holdsCardNumber, maskCardNumber, maskCardNumbersIn, maskDocument, passesLuhn,
+  holdsCardNumber,
+  maskCardNumber,
+  maskCardNumbersIn,
+  maskDocument,
+  passesLuhn,
 } from '../../../services/core/card/mask.ts'
 
 describe('Luhn', () => {
@@ -59,8 +63,15 @@ describe('card numbers in text', () => {
 
   it('are not seen in runs that fail Luhn, are too short, or are divided otherwise', () => {
     const plain = [
-      '6039591000000019', '603959100018', '4111  1111 1111 1111', '4111 1111-1111 1111', '4111.1111.1111.1111',
-      '550e8400-e29b-41d4-a716-446655440000', '2026-11-21T10:00:00.000Z', '', 'no digits',
+      '6039591000000019',
+      '603959100018',
+      '4111  1111 1111 1111',
+      '4111 1111-1111 1111',
+      '4111.1111.1111.1111',
+      '550e8400-e29b-41d4-a716-446655440000',
+      '2026-11-21T10:00:00.000Z',
+      '',
+      'no digits',
     ]
     for (const text of plain) expect(maskCardNumbersIn(text)).toBe(text)
   })

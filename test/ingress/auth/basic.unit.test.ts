@@ -12,7 +12,7 @@ const basic = (text: string) => Buffer.from(text).toString('base64')
 const authentication = createBasicAuthentication(APPS)
 
 describe('Basic credentials', () => {
-  it('are an app\'s key and its secret, which may hold colons and letters beyond ASCII', () => {
+  it("are an app's key and its secret, which may hold colons and letters beyond ASCII", () => {
     expect(authentication(`Basic ${basic('app:a:secret:with-colons')}`)).toBe(APPS[0])
     expect(authentication(`Basic ${basic('ñandú:contraseña')}`)).toBe(APPS[1])
   })
@@ -25,13 +25,22 @@ describe('Basic credentials', () => {
 
   it('of nobody, or malformed, are refused', () => {
     const refused = [
-      undefined, '', 'Basic', 'Basic ', 'Bearer abc', `Basic ${basic('app')}`, `Basic ${basic('app:')}`,
+      undefined,
+      '',
+      'Basic',
+      'Basic ',
+      'Bearer abc',
+      `Basic ${basic('app')}`,
+      `Basic ${basic('app:')}`,
       `Basic ${basic('app:wrong')}`,
-      `Basic ${basic(':')}`, `Basic ${basic('nobody:a:secret:with-colons')}`,
+      `Basic ${basic(':')}`,
+      `Basic ${basic('nobody:a:secret:with-colons')}`,
       `Basic ${basic('APP:a:secret:with-colons')}`,
-      `Basic ${basic('app:a:secret:with-colons ')}`, 'Basic !!!!',
+      `Basic ${basic('app:a:secret:with-colons ')}`,
+      'Basic !!!!',
       `Basic ${Buffer.from([0x61, 0x3a, 0xff]).toString('base64')}`,
-      `Basic${basic('app:a:secret:with-colons')}`, `Basic ${basic('app:a:secret:with-colons')} x`,
+      `Basic${basic('app:a:secret:with-colons')}`,
+      `Basic ${basic('app:a:secret:with-colons')} x`,
       `Basic ${basic('constructor:x')}`,
     ]
     for (const header of refused) expect([header, authentication(header)]).toEqual([header, null])

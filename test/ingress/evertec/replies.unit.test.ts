@@ -4,14 +4,23 @@ import { describe, expect, it } from 'vitest'
 import { RESPONSE_CODES } from '../../../services/core/transaction/codes.ts'
 import { RESPONSE_MESSAGES } from '../../../services/ingress/evertec/messages.ts'
 import {
-  financialAnswer, inquiryAnswer, isDecided, type DecidedReply,
+  financialAnswer,
+  inquiryAnswer,
+  isDecided,
+  type DecidedReply,
 } from '../../../services/ingress/evertec/replies.ts'
 import { keys, issuedToken, ISSUED_DIGITS } from '../harness.ts'
 
 const REPLY: DecidedReply = {
-  scope: 's', fingerprint: 'f', inquiryId: '', found: true, responseCode: '00', authorizationNumber: '123456',
+  scope: 's',
+  fingerprint: 'f',
+  inquiryId: '',
+  found: true,
+  responseCode: '00',
+  authorizationNumber: '123456',
   tokenShown: true,
-  epoch: 1, runId: 'r',
+  epoch: 1,
+  runId: 'r',
 }
 const EXPIRES_AT = Date.UTC(2030, 0, 2, 3, 4, 5)
 
@@ -22,15 +31,20 @@ describe('an answer', () => {
   })
 
   it('of an approval has its authorization number', () => {
-    expect(financialAnswer('c-1', REPLY, 0, keys))
-      .toEqual({
-        consecutive: 'c-1', responseCode: '00', responseMessage: RESPONSE_MESSAGES['00'], authorizationNumber: '123456',
-      })
+    expect(financialAnswer('c-1', REPLY, 0, keys)).toEqual({
+      consecutive: 'c-1',
+      responseCode: '00',
+      responseMessage: RESPONSE_MESSAGES['00'],
+      authorizationNumber: '123456',
+    })
   })
 
   it('of a decline has none', () => {
-    expect(financialAnswer('c-1', { ...REPLY, responseCode: '55' }, 0, keys))
-      .toEqual({ consecutive: 'c-1', responseCode: '55', responseMessage: RESPONSE_MESSAGES['55'] })
+    expect(financialAnswer('c-1', { ...REPLY, responseCode: '55' }, 0, keys)).toEqual({
+      consecutive: 'c-1',
+      responseCode: '55',
+      responseMessage: RESPONSE_MESSAGES['55'],
+    })
   })
 
   it('shows a token until the millisecond of its end, and its end for ever', () => {
@@ -45,8 +59,12 @@ describe('an answer', () => {
   it('to an inquiry has the state and never a token', () => {
     const reply = { ...REPLY, token: issuedToken(EXPIRES_AT), state: 'reversed' as const }
     expect(inquiryAnswer('c-1', reply)).toEqual({
-      consecutive: 'c-1', responseCode: '00', responseMessage: RESPONSE_MESSAGES['00'], authorizationNumber: '123456',
-      expiresAt: '2030-01-02T03:04:05.000Z', state: 'reversed',
+      consecutive: 'c-1',
+      responseCode: '00',
+      responseMessage: RESPONSE_MESSAGES['00'],
+      authorizationNumber: '123456',
+      expiresAt: '2030-01-02T03:04:05.000Z',
+      state: 'reversed',
     })
   })
 

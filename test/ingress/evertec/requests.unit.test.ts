@@ -20,8 +20,19 @@ const NO_FLAG = ['true', 0, 1, {}, []]
 const NO_TEXT = ['', '   ', '\t\n', 'x'.repeat(51), '\ud800', 5, true, {}, ['a']]
 const NO_AMOUNT = [0, -1, -0.01, 0.001, 100.005, 1_000_000_000_000.01, 1e13, '100', '', true, {}, [100]]
 const NO_CARD = [
-  '', '603959100000001', '6039591000000019', '60395910000000180000', '6039 5910 0000 0018', '６０３９５９１０００００００１８',
-  ' 6039591000000018', '6039591000000018\n', 6039591000000018, '4', 'abcdefghijklmnop', {}, true,
+  '',
+  '603959100000001',
+  '6039591000000019',
+  '60395910000000180000',
+  '6039 5910 0000 0018',
+  '６０３９５９１０００００００１８',
+  ' 6039591000000018',
+  '6039591000000018\n',
+  6039591000000018,
+  '4',
+  'abcdefghijklmnop',
+  {},
+  true,
 ]
 const NO_ACCOUNT = ['', '1', '010', '11', '85', '79', 10, ' 10', {}, true]
 
@@ -49,7 +60,9 @@ const MALFORMED: readonly (readonly [string, object, string, readonly unknown[]]
   ['a reversal', REVERSAL, 'originalConsecutive', NO_IDENTIFIER],
   ['a void', VOID, 'originalConsecutive', NO_IDENTIFIER],
   [
-    'a reversal', REVERSAL, 'originalTransactionCode',
+    'a reversal',
+    REVERSAL,
+    'originalTransactionCode',
     ['', ' ', 'REVERSAL', 'VOID', 'NONE', 'x'.repeat(65), 5, true, {}],
   ],
   ['a void', VOID, 'originalTransactionCode', ['REVERSAL', 'VOID', 'token_purchase', 'constructor', '__proto__', 5]],
@@ -89,13 +102,16 @@ describe('a malformed field', () => {
       }
     }
     expect(badFieldsOf({ ...GENERATION, acquirer: {} })).toEqual([
-      'acquirer.id', 'acquirer.storeId', 'acquirer.terminalId',
+      'acquirer.id',
+      'acquirer.storeId',
+      'acquirer.terminalId',
     ])
     const longest = { id: 'a'.repeat(11), storeId: 'b'.repeat(15), terminalId: 'c'.repeat(8) }
     expect(requestOf({ ...GENERATION, acquirer: longest }).fields.acquirer).toEqual(longest)
     for (const part of ['id', 'storeId', 'terminalId'] as const) {
-      expect(badFieldsOf({ ...GENERATION, acquirer: { ...longest, [part]: `${longest[part]}x` } }))
-        .toEqual([`acquirer.${part}`])
+      expect(badFieldsOf({ ...GENERATION, acquirer: { ...longest, [part]: `${longest[part]}x` } })).toEqual([
+        `acquirer.${part}`,
+      ])
     }
   })
 
@@ -113,14 +129,28 @@ describe('a malformed field', () => {
 
   it('does not hide the others: all are named', () => {
     const body = {
-      ...PURCHASE, consecutive: 'a b', acquirer: { id: '', storeId: 'S1' }, cardNumber: '1', token: 'x', accountType: 1,
+      ...PURCHASE,
+      consecutive: 'a b',
+      acquirer: { id: '', storeId: 'S1' },
+      cardNumber: '1',
+      token: 'x',
+      accountType: 1,
       amount: '1',
     }
     expect(badFieldsOf(body)).toEqual([
-      'consecutive', 'acquirer.id', 'acquirer.terminalId', 'cardNumber', 'token', 'accountType', 'amount',
+      'consecutive',
+      'acquirer.id',
+      'acquirer.terminalId',
+      'cardNumber',
+      'token',
+      'accountType',
+      'amount',
     ])
-    expect(badFieldsOf({ ...VOID, originalConsecutive: null, originalTransactionCode: 'VOID', amount: 0 }))
-      .toEqual(['originalConsecutive', 'amount', 'originalTransactionCode'])
+    expect(badFieldsOf({ ...VOID, originalConsecutive: null, originalTransactionCode: 'VOID', amount: 0 })).toEqual([
+      'originalConsecutive',
+      'amount',
+      'originalTransactionCode',
+    ])
   })
 
   it('has a Spanish message that does not quote it', () => {
@@ -154,7 +184,10 @@ describe('a well-formed request', () => {
     expect(requestOf(REVERSAL)).toEqual({
       code: 'REVERSAL',
       fields: {
-        consecutive: 'buy-1', acquirer: ACQUIRER, originalConsecutive: 'buy-1', originalCode: 'TOKEN_PURCHASE',
+        consecutive: 'buy-1',
+        acquirer: ACQUIRER,
+        originalConsecutive: 'buy-1',
+        originalCode: 'TOKEN_PURCHASE',
       },
     })
     expect(requestOf(VOID).fields).toMatchObject({ originalConsecutive: 'buy-1', originalCode: 'TOKEN_PURCHASE' })
@@ -162,7 +195,12 @@ describe('a well-formed request', () => {
 
   it('takes null for absent in optional fields', () => {
     const nulls = {
-      cardNumber: null, accountType: null, amount: null, document: null, metadata: null, restrictToAcquirer: null,
+      cardNumber: null,
+      accountType: null,
+      amount: null,
+      document: null,
+      metadata: null,
+      restrictToAcquirer: null,
       ttlSeconds: null,
     }
     expect(requestOf({ ...GENERATION, ...nulls })).toEqual(requestOf(GENERATION))
@@ -172,16 +210,25 @@ describe('a well-formed request', () => {
 
   it('takes the bounds of each field', () => {
     const widest = {
-      ...GENERATION, consecutive: `${'aZ9._-'.repeat(10)}abcd`, cardNumber: '6039591000000018', accountType: '84',
+      ...GENERATION,
+      consecutive: `${'aZ9._-'.repeat(10)}abcd`,
+      cardNumber: '6039591000000018',
+      accountType: '84',
       amount: 1_000_000_000_000,
-      document: { type: 'PAS', number: 'A'.repeat(18) }, metadata: '😀'.repeat(50), restrictToAcquirer: true,
+      document: { type: 'PAS', number: 'A'.repeat(18) },
+      metadata: '😀'.repeat(50),
+      restrictToAcquirer: true,
       ttlSeconds: 86_400,
     }
     expect(requestOf(widest).fields).toMatchObject({
-      amount: 100_000_000_000_000, ttlSeconds: 86_400, metadata: '😀'.repeat(50),
+      amount: 100_000_000_000_000,
+      ttlSeconds: 86_400,
+      metadata: '😀'.repeat(50),
     })
-    expect(requestOf({ ...GENERATION, ttlSeconds: 30, amount: 0.01 }).fields)
-      .toMatchObject({ amount: 1, ttlSeconds: 30 })
+    expect(requestOf({ ...GENERATION, ttlSeconds: 30, amount: 0.01 }).fields).toMatchObject({
+      amount: 1,
+      ttlSeconds: 30,
+    })
     for (const token of ['0', '1'.repeat(19)]) expect(requestOf({ ...PURCHASE, token }).fields).toMatchObject({ token })
     for (const accountType of ['10', '20', '30', '80', '81', '82', '83', '84']) {
       expect(requestOf({ ...PURCHASE, accountType }).fields).toMatchObject({ accountType })
@@ -190,7 +237,12 @@ describe('a well-formed request', () => {
 
   it('reads amounts as minor units, exactly', () => {
     const amounts = [
-      [100, 10_000], [100.1, 10_010], [0.29, 29], [1.15, 115], [8.2, 820], [999_999_999_999.99, 99_999_999_999_999],
+      [100, 10_000],
+      [100.1, 10_010],
+      [0.29, 29],
+      [1.15, 115],
+      [8.2, 820],
+      [999_999_999_999.99, 99_999_999_999_999],
     ]
     for (const [pesos, minor] of amounts) {
       expect(requestOf({ ...PURCHASE, amount: pesos }).fields).toMatchObject({ amount: minor })
@@ -206,16 +258,21 @@ describe('a well-formed request', () => {
     }
   })
 
-  it('reads an app\'s own codes, also for the original', () => {
+  it("reads an app's own codes, also for the original", () => {
     expect(requestOf({ ...PURCHASE, transactionCode: '0200' }).code).toBe('TOKEN_PURCHASE')
-    expect(requestOf({ ...REVERSAL, originalTransactionCode: '0100' }).fields)
-      .toMatchObject({ originalCode: 'TOKEN_GENERATION' })
+    expect(requestOf({ ...REVERSAL, originalTransactionCode: '0100' }).fields).toMatchObject({
+      originalCode: 'TOKEN_GENERATION',
+    })
     expect(readRequest({ transactionCodes: {} }, { ...PURCHASE, transactionCode: '0200' }).kind).toBe('unknown-code')
   })
 
   it('never looks at fields that are not listed for its code', () => {
     const foreign = {
-      document: 'x', ttlSeconds: 'x', restrictToAcquirer: 'x', originalConsecutive: '', originalTransactionCode: 5,
+      document: 'x',
+      ttlSeconds: 'x',
+      restrictToAcquirer: 'x',
+      originalConsecutive: '',
+      originalTransactionCode: 5,
       other: {},
     }
     expect(requestOf({ ...PURCHASE, ...foreign })).toEqual(requestOf(PURCHASE))
@@ -229,7 +286,9 @@ describe('a well-formed request', () => {
     const unknown = ['BALANCE', 'token_purchase', ' TOKEN_PURCHASE', 'constructor', '__proto__', 'toString']
     for (const transactionCode of unknown) {
       expect(read({ ...GENERATION, transactionCode })).toEqual({
-        kind: 'unknown-code', consecutive: 'gen-1', acquirerId: 'A1',
+        kind: 'unknown-code',
+        consecutive: 'gen-1',
+        acquirerId: 'A1',
       })
     }
   })

@@ -3,7 +3,14 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { fetch } from 'undici'
 import {
-  approve, AUTHORIZATION, CARD, JSON_HEADERS, PURCHASE, startIngress, type Harness, type HarnessOptions,
+  approve,
+  AUTHORIZATION,
+  CARD,
+  JSON_HEADERS,
+  PURCHASE,
+  startIngress,
+  type Harness,
+  type HarnessOptions,
 } from '../harness.ts'
 import { listen, sendRaw } from '../sockets.ts'
 
@@ -15,17 +22,22 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const POST = `POST /financial HTTP/1.1\r\nHost: x\r\nAuthorization: ${AUTHORIZATION}\r\n`
 
 describe('X-Request-Id', () => {
-  it('is the caller\'s own on every response, also on errors', async () => {
+  it("is the caller's own on every response, also on errors", async () => {
     const { app } = await start({ answer: approve })
     const calls = [
       { method: 'POST', url: '/financial', headers: JSON_HEADERS, payload: JSON.stringify(PURCHASE) },
       { method: 'POST', url: '/financial', headers: JSON_HEADERS, payload: '{' },
       { method: 'POST', url: '/financial', headers: { ...JSON_HEADERS, 'content-type': 'text/plain' }, payload: 'x' },
       { method: 'POST', url: '/financial', headers: JSON_HEADERS, payload: 'x'.repeat(70_000) },
-      { method: 'POST', url: '/financial' }, { method: 'GET', url: '/health/live' }, { method: 'GET', url: '/metrics' },
-      { method: 'GET', url: '/nowhere' }, { method: 'DELETE', url: '/financial' },
+      { method: 'POST', url: '/financial' },
+      { method: 'GET', url: '/health/live' },
+      { method: 'GET', url: '/metrics' },
+      { method: 'GET', url: '/nowhere' },
+      { method: 'DELETE', url: '/financial' },
       { method: 'GET', url: '/financial/%zz' },
-      { method: 'HEAD', url: '/financial' }, { method: 'PROPFIND', url: '/financial' }, { method: 'PURGE', url: '/' },
+      { method: 'HEAD', url: '/financial' },
+      { method: 'PROPFIND', url: '/financial' },
+      { method: 'PURGE', url: '/' },
     ] as const
     for (const call of calls) {
       const headers = { ...('headers' in call ? call.headers : {}), 'x-request-id': 'Abc.1_2-3' }
@@ -34,12 +46,14 @@ describe('X-Request-Id', () => {
     }
   })
 
-  it('is a new UUID where the caller\'s is malformed or holds a card number', async () => {
+  it("is a new UUID where the caller's is malformed or holds a card number", async () => {
     const { app } = await start()
     const seen = new Set<string>()
     for (const id of [undefined, '', 'a b', 'x'.repeat(65), 'ñ', `id-${CARD}`, CARD, 'a,b']) {
       const { headers } = await app.inject({
-        method: 'GET', url: '/health/live', headers: id === undefined ? {} : { 'x-request-id': id },
+        method: 'GET',
+        url: '/health/live',
+        headers: id === undefined ? {} : { 'x-request-id': id },
       })
       expect(headers['x-request-id']).toMatch(UUID)
       seen.add(String(headers['x-request-id']))
@@ -57,7 +71,11 @@ describe('an unknown path or method', () => {
   it('is a 404 problem that names neither', async () => {
     const { app } = await start()
     const unknown = [
-      ['GET', '/'], ['PUT', '/financial'], ['GET', '/financial'], ['POST', '/financial/x'], ['PURGE', '/financial'],
+      ['GET', '/'],
+      ['PUT', '/financial'],
+      ['GET', '/financial'],
+      ['POST', '/financial/x'],
+      ['PURGE', '/financial'],
       ['HEAD', '/health/live'],
     ]
     for (const [method, url] of unknown) {
@@ -66,7 +84,10 @@ describe('an unknown path or method', () => {
       expect(response.headers['content-type']).toMatch(/^application\/problem\+json/)
     }
     const odd = await app.inject({
-      method: 'POST', url: `/tokens/${CARD}`, headers: { 'content-type': 'text/plain' }, payload: 'x'.repeat(70_000),
+      method: 'POST',
+      url: `/tokens/${CARD}`,
+      headers: { 'content-type': 'text/plain' },
+      payload: 'x'.repeat(70_000),
     })
     expect([odd.statusCode, odd.body.includes(CARD)]).toEqual([404, false])
     expect(JSON.stringify(harness.lines)).not.toContain(CARD)
@@ -79,10 +100,7 @@ describe('a broken request', () => {
     const broken: readonly (readonly [string, RegExp])[] = [
       ['nonsense\r\n\r\n', /^HTTP\/1\.1 400 /],
       ['GET / HTTP/9.9\r\n\r\n', /^HTTP\/1\.1 400 /],
-      [
-        `${POST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
-        /^HTTP\/1\.1 400 /,
-      ],
+      [`${POST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`, /^HTTP\/1\.1 400 /],
       [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1\.1 431 /],
     ]
     for (const [bytes, status] of broken) {
@@ -94,7 +112,7 @@ describe('a broken request', () => {
     }
     const logged = harness.lines.map(({ fields }) => fields)
     expect(logged).toEqual(
-      [400, 400, 400, 431].map((status) => ({ requestId: expect.stringMatching(UUID), route: 'unknown', status }))
+      [400, 400, 400, 431].map((status) => ({ requestId: expect.stringMatching(UUID), route: 'unknown', status })),
     )
   })
 
@@ -102,10 +120,9 @@ describe('a broken request', () => {
     const port = await listen((await start()).app)
     const hostless = await sendRaw(port, ['GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n'])
     expect(hostless).toMatch(/^HTTP\/1\.1 400 [^]*x-request-id: [0-9a-f-]{36}/i)
-    const expecting = await sendRaw(
-      port,
-      ['GET /health/live HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nX-Request-Id: mine\r\nConnection: close\r\n\r\n'],
-    )
+    const expecting = await sendRaw(port, [
+      'GET /health/live HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nX-Request-Id: mine\r\nConnection: close\r\n\r\n',
+    ])
     expect(expecting).toMatch(/^HTTP\/1\.1 417 [^]*x-request-id: mine/i)
   })
 
@@ -120,11 +137,7 @@ describe('a broken request', () => {
     const port = await listen((await start({ limits })).app)
     const [headers, body] = await Promise.all([
       sendRaw(port, ['GET / HTTP/1.1\r\nHost'], 4_000),
-      sendRaw(
-        port,
-        [`${POST}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`],
-        4_000,
-      ),
+      sendRaw(port, [`${POST}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`], 4_000),
     ])
     expect(headers).toMatch(/^HTTP\/1\.1 408 /)
     expect(body).toMatch(/^HTTP\/1\.1 408 /)
@@ -137,9 +150,11 @@ describe('a body on a socket', () => {
     const port = await listen(app)
     const big = 'x'.repeat(300_000)
     for (let round = 0; round < 20; round += 1) {
-      const declared = await fetch(
-        `http://127.0.0.1:${port}/financial`, { method: 'POST', headers: JSON_HEADERS, body: big },
-      )
+      const declared = await fetch(`http://127.0.0.1:${port}/financial`, {
+        method: 'POST',
+        headers: JSON_HEADERS,
+        body: big,
+      })
       expect(declared.status).toBe(413)
       await declared.text()
     }
@@ -161,16 +176,24 @@ describe('a body on a socket', () => {
 })
 
 describe('logs and metrics', () => {
-  it('have one line a response, with the route\'s pattern and nothing of the caller', async () => {
+  it("have one line a response, with the route's pattern and nothing of the caller", async () => {
     const { post, get, lines, registry } = await start({ answer: approve })
     await post(PURCHASE, { ...JSON_HEADERS, 'x-request-id': 'id-1' })
     await get(`/financial/${CARD}?acquirerId=A1`)
     expect(lines.map(({ fields }) => fields)).toEqual([
       {
-        requestId: 'id-1', method: 'POST', route: '/financial', status: 200, ms: expect.any(Number), responseCode: '00',
+        requestId: 'id-1',
+        method: 'POST',
+        route: '/financial',
+        status: 200,
+        ms: expect.any(Number),
+        responseCode: '00',
       },
       {
-        requestId: expect.stringMatching(UUID), method: 'GET', route: '/financial/:consecutive', status: 400,
+        requestId: expect.stringMatching(UUID),
+        method: 'GET',
+        route: '/financial/:consecutive',
+        status: 400,
         ms: expect.any(Number),
       },
     ])
@@ -182,9 +205,10 @@ describe('logs and metrics', () => {
   it('are served as Prometheus reads them', async () => {
     const { app } = await start()
     const response = await app.inject({ method: 'GET', url: '/metrics' })
-    expect([
-      response.statusCode, response.headers['content-type'],
-    ]).toEqual([200, expect.stringMatching(/^text\/plain/)])
+    expect([response.statusCode, response.headers['content-type']]).toEqual([
+      200,
+      expect.stringMatching(/^text\/plain/),
+    ])
     expect(response.body).toMatch(/ingress_open_calls 0/)
   })
 })

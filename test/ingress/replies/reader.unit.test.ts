@@ -23,7 +23,13 @@ function cuttableLog() {
 }
 
 const record = (offset: bigint, value: Uint8Array | null, headers = {}): StoredRecord => ({
-  topic: TOPIC.replies, partition: 3, offset, key: null, value, headers, timestamp: 0,
+  topic: TOPIC.replies,
+  partition: 3,
+  offset,
+  key: null,
+  value,
+  headers,
+  timestamp: 0,
 })
 
 describe('the reply reader', () => {
@@ -32,14 +38,22 @@ describe('the reply reader', () => {
     const replies: unknown[] = []
     let malformed = 0
     const reader = createReplyReader({
-      log, wire, logger: quiet, partition: 3, onReply: (reply) => replies.push(reply),
-      onMalformed: () => { malformed += 1 },
+      log,
+      wire,
+      logger: quiet,
+      partition: 3,
+      onReply: (reply) => replies.push(reply),
+      onMalformed: () => {
+        malformed += 1
+      },
     })
     await reader.start(1_000)
     expect(follows[0]).toMatchObject({ topic: 'replies', partition: 3, from: 'end' })
     const { value, headers } = wire.encodeReply(REPLY)
     void follows[0]?.onRecords([
-      record(0n, null), record(1n, Buffer.from('not avro')), record(2n, value, headers),
+      record(0n, null),
+      record(1n, Buffer.from('not avro')),
+      record(2n, value, headers),
       record(3n, value.subarray(0, -2), headers),
     ])
     expect(replies).toHaveLength(1)
@@ -73,7 +87,12 @@ describe('the reply reader', () => {
 
   it('is never ready on a partition that the topic does not have', async () => {
     const reader = createReplyReader({
-      log: memoryLog(), wire, logger: quiet, partition: 16, onReply: () => {}, onMalformed: () => {},
+      log: memoryLog(),
+      wire,
+      logger: quiet,
+      partition: 16,
+      onReply: () => {},
+      onMalformed: () => {},
     })
     await reader.start(20)
     await sleep(20)

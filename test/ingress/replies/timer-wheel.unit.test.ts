@@ -3,8 +3,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createTimerWheel } from '../../../services/ingress/replies/timer-wheel.ts'
 
-beforeEach(() => { vi.useFakeTimers() })
-afterEach(() => { vi.useRealTimers() })
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 describe('a timer wheel', () => {
   it('calls once, never early and at most two ticks late, also beyond one turn', () => {
@@ -14,7 +18,7 @@ describe('a timer wheel', () => {
     const late = new Map<number, number[]>()
     vi.advanceTimersByTime(37)
     for (const delay of delays) {
-      wheel.set(delay, () => late.set(delay, [...late.get(delay) ?? [], performance.now() - started - 37 - delay]))
+      wheel.set(delay, () => late.set(delay, [...(late.get(delay) ?? []), performance.now() - started - 37 - delay]))
     }
     vi.advanceTimersByTime(120_000)
     expect([...late.keys()].sort((a, b) => a - b)).toEqual(delays)

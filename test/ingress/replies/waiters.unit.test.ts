@@ -9,7 +9,14 @@ import type { TokenGeneration } from '../../../services/core/transaction/command
 const OF = { acquirerId: 'A1', transactionCode: 'TOKEN_GENERATION', consecutive: 'c' } as const
 const SCOPE = 'A1:TOKEN_GENERATION:c'
 const reply = (fields: Partial<Reply>): Reply => ({
-  scope: SCOPE, fingerprint: 'f', inquiryId: '', found: true, tokenShown: false, epoch: 1, runId: 'r', ...fields,
+  scope: SCOPE,
+  fingerprint: 'f',
+  inquiryId: '',
+  found: true,
+  tokenShown: false,
+  epoch: 1,
+  runId: 'r',
+  ...fields,
 })
 const keyOf = (fingerprint: string) => waitKey({ kind: 'TOKEN_GENERATION', scope: OF, fingerprint } as TokenGeneration)
 
@@ -19,7 +26,11 @@ function handWheel() {
     set: (_delayMs, onExpired) => {
       const entry = { cancelled: false, onExpired }
       due.push(entry)
-      return { cancel: () => { entry.cancelled = true } }
+      return {
+        cancel: () => {
+          entry.cancelled = true
+        },
+      }
     },
     stop: () => {},
   }
@@ -97,7 +108,9 @@ describe('waiters', () => {
     await waiters.empty()
     const waits = ['f', 'g'].map((fingerprint) => must(waiters.wait(keyOf(fingerprint), 1)))
     let empty = false
-    const emptied = waiters.empty().then(() => { empty = true })
+    const emptied = waiters.empty().then(() => {
+      empty = true
+    })
     waiters.answer(reply({}))
     await Promise.resolve()
     expect(empty).toBe(false)

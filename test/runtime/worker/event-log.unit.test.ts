@@ -14,9 +14,14 @@ function setUp() {
   const sent: Sent[] = []
   const acknowledged: number[] = []
   const log = {
-    publish: (records) => new Promise<void>((resolve, reject) => {
-      sent.push({ versions: records.map(({ headers }) => Number(headers['version'])), resolve, reject: () => reject(new LogError('no answer')) })
-    }),
+    publish: (records) =>
+      new Promise<void>((resolve, reject) => {
+        sent.push({
+          versions: records.map(({ headers }) => Number(headers['version'])),
+          resolve,
+          reject: () => reject(new LogError('no answer')),
+        })
+      }),
   } as Pick<Log, 'publish'> as Log
   const store = {
     acknowledge: async (acks) => void acknowledged.push(...acks.flatMap(({ versions }) => versions)),
@@ -24,7 +29,11 @@ function setUp() {
   return { sent, acknowledged, events: new EventLog(log, store, wire) }
 }
 
-const event = (version: number) => ({ version, event: Buffer.from(String(version)), headers: { version: String(version) } })
+const event = (version: number) => ({
+  version,
+  event: Buffer.from(String(version)),
+  headers: { version: String(version) },
+})
 const soon = () => new Promise((resolve) => setTimeout(resolve, 10))
 
 describe('events on their way to the log', () => {

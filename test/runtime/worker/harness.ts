@@ -14,7 +14,11 @@ import { startWorker, type Worker, type WorkerObserver } from '../../../services
 import { commandsWith } from '../../protocol/commands.ts'
 
 const key = Buffer.alloc(32, 9).toString('base64')
-export const keys = createKeyRing({ identity: { id: 'i1', key }, token: [{ id: 't1', key }], seal: [{ id: 's1', key }] })
+export const keys = createKeyRing({
+  identity: { id: 'i1', key },
+  token: [{ id: 't1', key }],
+  seal: [{ id: 's1', key }],
+})
 export const commands = commandsWith(keys)
 export const wire = createAvroWire()
 
@@ -37,12 +41,19 @@ export async function bench(): Promise<Bench> {
   const bugs: unknown[] = []
   const count = (name: string) => void (counts[name] = (counts[name] ?? 0) + 1)
   const observer: WorkerObserver = {
-    round: () => count('rounds'), decided: (_, code) => count(`decided ${code}`), conflict: () => count('conflicts'),
-    retried: (reason) => count(`retried ${reason}`), bug: (error) => void bugs.push(error), deadLetter: () => count('dead letters'), inFlight: () => undefined,
+    round: () => count('rounds'),
+    decided: (_, code) => count(`decided ${code}`),
+    conflict: () => count('conflicts'),
+    retried: (reason) => count(`retried ${reason}`),
+    bug: (error) => void bugs.push(error),
+    deadLetter: () => count('dead letters'),
+    inFlight: () => undefined,
   }
   const waiting = new Map<string, ((reply: Reply) => void)[]>()
   await log.follow({
-    topic: TOPIC.replies, partition: 0, from: 'end',
+    topic: TOPIC.replies,
+    partition: 0,
+    from: 'end',
     onRecords: (records) => {
       for (const record of records) {
         const reply = wire.decodeReply(record)
@@ -53,22 +64,41 @@ export async function bench(): Promise<Bench> {
     },
   })
   return {
-    log, store, counts, bugs,
+    log,
+    store,
+    counts,
+    bugs,
     worker: async () => {
       const own = log.client()
       const shell = { clock, entropy: systemEntropy, keys, rules: DEFAULT_RULES }
       const worker = await startWorker({
-        log: own, store, wire, shell, observer, group: 'authorizer', topic: TOPIC.purchaseRequests, maxRound: 200, maxInFlight: 2_000,
+        log: own,
+        store,
+        wire,
+        shell,
+        observer,
+        group: 'authorizer',
+        topic: TOPIC.purchaseRequests,
+        maxRound: 200,
+        maxInFlight: 2_000,
       })
       return { worker, log: own }
     },
-    ask: (body, timeoutMs = 5_000) => new Promise((resolve, reject) => {
-      const id = body.kind === 'INQUIRY' ? body.inquiryId : `${body.scope.acquirerId}:${body.scope.transactionCode}:${body.scope.consecutive} ${body.fingerprint}`
-      waiting.set(id, [...waiting.get(id) ?? [], resolve])
-      setTimeout(() => resolve(null), timeoutMs).unref()
-      const recordKey = 'card' in body && body.card ? body.card.hash : id
-      log.publish([{ topic: TOPIC.purchaseRequests, key: recordKey, ...wire.encodeRequest({ body, replyPartition: 0 }) }]).catch(reject)
-    }),
+    ask: (body, timeoutMs = 5_000) =>
+      new Promise((resolve, reject) => {
+        const id =
+          body.kind === 'INQUIRY'
+            ? body.inquiryId
+            : `${body.scope.acquirerId}:${body.scope.transactionCode}:${body.scope.consecutive} ${body.fingerprint}`
+        waiting.set(id, [...(waiting.get(id) ?? []), resolve])
+        setTimeout(() => resolve(null), timeoutMs).unref()
+        const recordKey = 'card' in body && body.card ? body.card.hash : id
+        log
+          .publish([
+            { topic: TOPIC.purchaseRequests, key: recordKey, ...wire.encodeRequest({ body, replyPartition: 0 }) },
+          ])
+          .catch(reject)
+      }),
     events: async () => {
       const events: AuthorizationEvent[] = []
       for (let partition = 0; partition < (await log.partitions(TOPIC.events)); partition++) {

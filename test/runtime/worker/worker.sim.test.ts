@@ -40,7 +40,9 @@ describe('a worker', () => {
   it('decides many transactions of one subject in one round, each on the result of the one before', async () => {
     const b = await prepared()
     const [first] = await tokens(b, 1, { card: CARD })
-    const asked = Array.from({ length: 50 }, (_, n) => b.ask(commands.spending(`p${n}`, { card: CARD, token: first as string })))
+    const asked = Array.from({ length: 50 }, (_, n) =>
+      b.ask(commands.spending(`p${n}`, { card: CARD, token: first as string })),
+    )
     const codes = (await Promise.all(asked)).map((reply) => reply?.responseCode)
     expect(codes.filter((code) => code === '00')).toHaveLength(1)
     expect(codes.filter((code) => code === '55')).toHaveLength(5)
@@ -57,7 +59,9 @@ describe('a worker', () => {
     const replies = await Promise.all(Array.from({ length: 20 }, () => b.ask(body)))
     expect(new Set(replies.map((reply) => JSON.stringify(reply)))).toHaveLength(1)
     expect(replies[0]?.responseCode).toBe('00')
-    const events = (await b.events()).filter((event) => 'command' in event && event.command.scope.consecutive === 'same')
+    const events = (await b.events()).filter(
+      (event) => 'command' in event && event.command.scope.consecutive === 'same',
+    )
     expect(events).toHaveLength(1)
   })
 
@@ -65,7 +69,9 @@ describe('a worker', () => {
     const b = await prepared()
     const [right] = await tokens(b, 1, { card: CARD })
     const wrong = right === '000000' ? '111111' : '000000'
-    const replies = await Promise.all(Array.from({ length: 50 }, (_, n) => b.ask(commands.spending(`w${n}`, { card: CARD, token: wrong }))))
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => b.ask(commands.spending(`w${n}`, { card: CARD, token: wrong }))),
+    )
     const codes = replies.map((reply) => reply?.responseCode)
     expect(codes.filter((code) => code === '55')).toHaveLength(5)
     expect(codes.filter((code) => code === '75')).toHaveLength(45)
@@ -99,7 +105,10 @@ describe('a worker', () => {
     const third = await b.worker()
     const spend = async (card: string, n: number) => {
       const generated = await b.ask(commands.generation(`g${card}-${n}`, { card }), 15_000)
-      return b.ask(commands.spending(`p${card}-${n}`, { card, token: keys.reveal(generated?.token as never), amount: 10 }), 15_000)
+      return b.ask(
+        commands.spending(`p${card}-${n}`, { card, token: keys.reveal(generated?.token as never), amount: 10 }),
+        15_000,
+      )
     }
     const running = cards.flatMap((card) => [0, 1, 2, 3].map((n) => spend(card, n)))
     setTimeout(() => second.log.crash(), 5)
@@ -132,17 +141,23 @@ describe('a worker', () => {
 
   it('buries a purchase whose sealed token does not open', async () => {
     const b = await prepared()
-    const body = { ...commands.spending('s', { card: CARD, token: '123456' }), sealedToken: Buffer.from('not sealed by us') }
+    const body = {
+      ...commands.spending('s', { card: CARD, token: '123456' }),
+      sealedToken: Buffer.from('not sealed by us'),
+    }
     expect(await b.ask(body, 300)).toBeNull()
     const letters = []
-    for await (const record of b.log.read(TOPIC.deadLetters, 0)) letters.push(wire.decodeDeadLetter(record.value).reason)
+    for await (const record of b.log.read(TOPIC.deadLetters, 0))
+      letters.push(wire.decodeDeadLetter(record.value).reason)
     expect(letters).toEqual(['sealed token does not open'])
   })
 
   it('finishes what it has taken up when it is stopped', async () => {
     const b = await prepared()
     const { worker } = await b.worker()
-    const asked = Array.from({ length: 200 }, (_, n) => b.ask(commands.credit(`c${n}`, { document: `CC:9${n % 7}`, amount: 1 })))
+    const asked = Array.from({ length: 200 }, (_, n) =>
+      b.ask(commands.credit(`c${n}`, { document: `CC:9${n % 7}`, amount: 1 })),
+    )
     await worker.stop(5_000)
     expect((await Promise.all(asked)).every((reply) => reply?.responseCode === '53')).toBe(true)
     expect(b.bugs).toEqual([])

@@ -5,12 +5,27 @@ import { evolveAll } from '../../services/core/subject/evolve.ts'
 import type { DecisionEvent, RefusalEvent } from '../../services/core/subject/event.ts'
 import { emptySlot, type SlotState } from '../../services/core/subject/state.ts'
 import { scopeKey } from '../../services/core/transaction/scope.ts'
-import type { World } from './world.ts'
+import type { ReplyBody } from '../../services/protocol/operations.ts'
+import type { Store } from '../../services/ports/store.ts'
+
+/** What a run left behind. */
+export interface Run {
+  readonly events: (DecisionEvent | RefusalEvent)[]
+  /** Hash of each event's bytes, by the event's place. */
+  readonly hashes: string[]
+  readonly replies: {
+    readonly inquiry: boolean
+    readonly reply: ReplyBody
+    /** Events that were on the log before the reply. */
+    readonly eventsBefore: number
+  }[]
+  readonly store: Pick<Store, 'load'>
+}
 
 const isDecision = (event: DecisionEvent | RefusalEvent): event is DecisionEvent => event.type !== 'transaction-refused'
 
 /** Fold the log as a rebuild does: an event only at its slot's version + 1, in log order. Checks forks and chains. */
-export function fold(world: World): Map<string, SlotState> {
+export function fold(world: Run): Map<string, SlotState> {
   const slots = new Map<string, SlotState>()
   const seen = new Map<string, string>()
   world.events.forEach((event, i) => {
@@ -30,14 +45,14 @@ export function fold(world: World): Map<string, SlotState> {
 }
 
 /** @throws Error naming the first invariant that does not hold. */
-export async function checkInvariants(world: World): Promise<void> {
+export async function checkInvariants(world: Run): Promise<void> {
   const slots = fold(world)
   checkMovements(world)
   checkReplies(world)
   await checkStore(world, slots)
 }
 
-function checkMovements(world: World): void {
+function checkMovements(world: Run): void {
   const debits = new Map<string, number>()
   const credits = new Map<string, number>()
   const spent = new Map<string, string>()
@@ -61,11 +76,11 @@ function checkMovements(world: World): void {
   for (const [scope, count] of credits) if (count > 1) throw new Error(`${count} credits for ${scope}`)
 }
 
-function checkReplies(world: World): void {
+function checkReplies(world: Run): void {
   const answers = new Map<string, string>()
   const contents = new Map<string, string>()
-  for (const { body, reply, eventsBefore } of world.replies) {
-    if (body.kind === 'INQUIRY') continue
+  for (const { inquiry, reply, eventsBefore } of world.replies) {
+    if (inquiry) continue
     const key = `${reply.scope} ${reply.fingerprint}`
     const answer = `${reply.responseCode} ${reply.authorizationNumber ?? ''}`
     const earlier = answers.get(key)
@@ -83,7 +98,7 @@ function checkReplies(world: World): void {
   }
 }
 
-function isOnLog(world: World, scope: string, eventsBefore: number, refused: boolean): boolean {
+function isOnLog(world: Run, scope: string, eventsBefore: number, refused: boolean): boolean {
   return world.events
     .slice(0, eventsBefore)
     .some((event) =>
@@ -94,7 +109,7 @@ function isOnLog(world: World, scope: string, eventsBefore: number, refused: boo
 }
 
 /** The rebuild from the log equals the store. */
-async function checkStore(world: World, slots: ReadonlyMap<string, SlotState>): Promise<void> {
+async function checkStore(world: Run, slots: ReadonlyMap<string, SlotState>): Promise<void> {
   for (const [slot, state] of slots) {
     const names = [
       'guard',

@@ -27,7 +27,7 @@ export function seeded(seed: number): () => number {
 }
 
 export interface Answered {
-  readonly body: Command | Inquiry
+  readonly inquiry: boolean
   readonly reply: ReplyBody
   /** Events that were on the log before the reply. */
   readonly eventsBefore: number
@@ -246,13 +246,13 @@ export class World {
       responseCode: '00',
       tokenShown: false,
     }
-    this.replies.push({ body, reply, eventsBefore: this.events.length })
+    this.replies.push({ inquiry: false, reply, eventsBefore: this.events.length })
   }
 
   #answer(at: number, actor: Actor): Command | Inquiry {
     const { reply } = actor.job
     if (!reply) throw new Error('no reply')
-    this.replies.push({ body: actor.body, reply, eventsBefore: this.events.length })
+    this.replies.push({ inquiry: actor.body.kind === 'INQUIRY', reply, eventsBefore: this.events.length })
     this.#note(actor, `reply ${reply.responseCode ?? 'not found'}`)
     this.#actors.splice(at, 1)
     return actor.body

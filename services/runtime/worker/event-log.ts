@@ -23,14 +23,14 @@ export class EventLog {
   }
 
   /**
-   * Resolves when all of a slot's events are acknowledged, each after those before it: one that is on the log while its
-   * predecessor failed counts as not published, so that it comes again behind it. Rejects with LogError.
+   * Resolves when all of a slot's events are acknowledged. Each is sent only after those before it are acknowledged, so
+   * that the log has them in the order of their versions through every failure. Rejects with LogError.
    */
   async publish(slot: string, events: readonly PendingEvent[]): Promise<void> {
     const earlier = events.flatMap((event) => this.#underway.get(key(slot, event.version)) ?? [])
     const fresh = events.filter((event) => !this.#underway.has(key(slot, event.version)))
     if (fresh.length > 0) {
-      const sent = this.#send(slot, fresh, earlier)
+      const sent = this.#send(slot, fresh, [...earlier])
       for (const event of fresh) this.#underway.set(key(slot, event.version), sent)
       earlier.push(sent)
     }
@@ -44,19 +44,19 @@ export class EventLog {
 
   async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
     const versions = events.map((event) => event.version)
-    const acknowledged = this.#log.publish(
-      events.map(({ event: value, headers }) => ({
-        topic: TOPIC.events,
-        key: slot,
-        value,
-        headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
-      })),
-    )
-    const all = await Promise.allSettled([...earlier, acknowledged])
-    const failed = all.find((result) => result.status === 'rejected')
-    if (failed) {
+    try {
+      if (earlier.length > 0) await Promise.all(earlier)
+      await this.#log.publish(
+        events.map(({ event: value, headers }) => ({
+          topic: TOPIC.events,
+          key: slot,
+          value,
+          headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
+        })),
+      )
+    } catch (error) {
       for (const version of versions) this.#underway.delete(key(slot, version))
-      throw failed.reason
+      throw error
     }
     this.#acknowledge(slot, versions)
   }

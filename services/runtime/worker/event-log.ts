@@ -7,12 +7,19 @@ import type { Wire } from '../../ports/wire.ts'
 import { TOPIC } from '../topics.ts'
 import type { PendingEvent } from './round-slots.ts'
 
+/** Events that are remembered as published: seconds of the highest load, against milliseconds that are needed. */
+const MAX_REMEMBERED = 20_000
+
 export class EventLog {
   readonly #log: Log
   readonly #store: Store
   readonly #wire: Wire
   /** By slot and version: the acknowledgement. Bounded by the transactions in flight. */
   readonly #underway = new Map<string, Promise<void>>()
+  /** On the log, lately: a round may have read them from the store before they were forgotten there. Oldest first. */
+  readonly #published = new Set<string>()
+  /** The store's generation that these are of: after a loss a version can be another event. */
+  #generation = Number.NaN
   #acknowledged = new Map<string, number[]>()
   #flushing = false
 
@@ -27,8 +34,11 @@ export class EventLog {
    * that the log has them in the order of their versions through every failure. Rejects with LogError.
    */
   async publish(slot: string, events: readonly PendingEvent[]): Promise<void> {
-    const earlier = events.flatMap((event) => this.#underway.get(key(slot, event.version)) ?? [])
-    const fresh = events.filter((event) => !this.#underway.has(key(slot, event.version)))
+    if (this.#generation !== this.#store.generation) this.#published.clear()
+    this.#generation = this.#store.generation
+    const unpublished = events.filter((event) => !this.#published.has(key(slot, event.version)))
+    const earlier = unpublished.flatMap((event) => this.#underway.get(key(slot, event.version)) ?? [])
+    const fresh = unpublished.filter((event) => !this.#underway.has(key(slot, event.version)))
     if (fresh.length > 0) {
       const sent = this.#send(slot, fresh, [...earlier])
       for (const event of fresh) this.#underway.set(key(slot, event.version), sent)
@@ -44,6 +54,7 @@ export class EventLog {
 
   async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
     const versions = events.map((event) => event.version)
+    const generation = this.#generation
     try {
       if (earlier.length > 0) await Promise.all(earlier)
       await this.#log.publish(
@@ -54,11 +65,20 @@ export class EventLog {
           headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
         })),
       )
-    } catch (error) {
+    } finally {
       for (const version of versions) this.#underway.delete(key(slot, version))
-      throw error
     }
+    if (generation === this.#generation) for (const version of versions) this.#remember(key(slot, version))
     this.#acknowledge(slot, versions)
+  }
+
+  #remember(published: string): void {
+    this.#published.add(published)
+    if (this.#published.size <= MAX_REMEMBERED) return
+    for (const oldest of this.#published) {
+      this.#published.delete(oldest)
+      return
+    }
   }
 
   /** Collected until the running acknowledgement returns: one round trip for many. */
@@ -80,7 +100,6 @@ export class EventLog {
       } catch {
         // The outbox keeps them: whoever loads the slot next publishes them again, as equal duplicates.
       }
-      for (const [slot, versions] of batch) for (const version of versions) this.#underway.delete(key(slot, version))
     }
     this.#flushing = false
   }

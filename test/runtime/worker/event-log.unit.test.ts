@@ -24,9 +24,11 @@ function setUp() {
       }),
   } as Pick<Log, 'publish'> as Log
   const store = {
-    acknowledge: async (acks) => void acknowledged.push(...acks.flatMap(({ versions }) => versions)),
-  } as Pick<Store, 'acknowledge'> as Store
-  return { sent, acknowledged, events: new EventLog(log, store, wire) }
+    generation: 1,
+    acknowledge: async (acks: Parameters<Store['acknowledge']>[0]) =>
+      void acknowledged.push(...acks.flatMap(({ versions }) => versions)),
+  }
+  return { sent, acknowledged, store, events: new EventLog(log, store as Pick<Store, 'acknowledge'> as Store, wire) }
 }
 
 const event = (version: number) => ({
@@ -73,6 +75,18 @@ describe('events on their way to the log', () => {
     expect(sent.map(({ versions }) => versions)).toEqual([[1], [2]])
     sent[1]?.resolve()
     await expect(second).resolves.toBeUndefined()
+  })
+
+  it('are not sent again by who read them before they were forgotten, unless the store may have lost them', async () => {
+    const { sent, events, store } = setUp()
+    const first = events.publish('s', [event(1)])
+    sent[0]?.resolve()
+    await first
+    await events.publish('s', [event(1)])
+    expect(sent).toHaveLength(1)
+    store.generation++
+    void events.publish('s', [event(1)])
+    expect(sent).toHaveLength(2)
   })
 
   it('of other slots do not wait for each other', async () => {

@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AccountOpening, CardRegistration } from '../core/transaction/command.ts'
-import type { Reply } from '../core/transaction/reply.ts'
 import { maskCardNumber, maskDocument } from '../core/card/mask.ts'
+import type { Submitted } from '../ingress/submit.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { KeyRing } from '../ports/keys.ts'
 import type { AccountRow } from './account-rows.ts'
@@ -17,7 +17,7 @@ const CONCURRENCY = 128
 const TRIES = 5
 const RETRY_MS = 500
 
-export type Ask = (command: CardRegistration | AccountOpening) => Promise<Reply | 'refused' | 'unanswered'>
+export type Ask = (command: CardRegistration | AccountOpening) => Promise<Submitted>
 
 export interface NumberedRow {
   readonly line: number

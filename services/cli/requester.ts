@@ -2,19 +2,22 @@
 
 import { randomInt } from 'node:crypto'
 import type { AccountCommand } from '../core/transaction/command.ts'
-import type { Reply } from '../core/transaction/reply.ts'
 import { createTimerWheel } from '../ingress/replies/timer-wheel.ts'
-import { createWaiters, waitKey } from '../ingress/replies/waiters.ts'
-import { LogError, LogOverloadedError, type Log } from '../ports/log.ts'
+import { createWaiters } from '../ingress/replies/waiters.ts'
+import { createSubmit, type Submitted } from '../ingress/submit.ts'
+import type { Log } from '../ports/log.ts'
 import { MalformedRecordError, type Wire } from '../ports/wire.ts'
 import { TOPIC } from '../runtime/topics.ts'
 
 /** Commands asked and not answered at one time. */
 const MAX_ASKED = 10_000
 
+/** A command that may not have reached the log is asked again by who asks: no line is needed. */
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
 export interface Requester {
   /** 'refused': surely not published. 'unanswered': unknown; asking again is harmless. */
-  ask(command: AccountCommand): Promise<Reply | 'refused' | 'unanswered'>
+  ask(command: AccountCommand): Promise<Submitted>
   close(): Promise<void>
 }
 
@@ -37,31 +40,19 @@ export async function createRequester(log: Log, wire: Wire, timeoutMs: number): 
       }
     },
   })
+  const submit = createSubmit({
+    log,
+    wire,
+    logger: SILENT,
+    waiters,
+    replyTimeoutMs: timeoutMs,
+    replyPartition: () => partition,
+  })
   return {
-    ask: async (command) => {
-      const wait = waiters.wait(waitKey(command), timeoutMs)
-      if (!wait) return 'refused'
-      const request = wire.encodeRequest({ body: command, replyPartition: partition })
-      try {
-        await log.publish([{ topic: TOPIC.purchaseRequests, key: partitionKey(command), ...request }])
-      } catch (error) {
-        if (!(error instanceof LogError)) throw error
-        // Anything else may have been published all the same, so the reply is still waited for.
-        if (error instanceof LogOverloadedError) {
-          wait.cancel()
-          return 'refused'
-        }
-      }
-      return wait.over
-    },
+    ask: (command) => submit(command, undefined),
     close: async () => {
       wheel.stop()
       await subscription.stop()
     },
   }
-}
-
-/** The subject that the command changes: a card's record or a holder. */
-function partitionKey(command: AccountCommand): string {
-  return 'card' in command ? command.card.hash : command.document.hash
 }

@@ -1,12 +1,12 @@
 // Where a request goes: its topic, and the key that decides its partition. Order is a matter of speed only.
 
-import type { Inquiry, TokenGeneration, TokenSpending, Undoing } from '../core/transaction/command.ts'
+import type { Command, Inquiry } from '../core/transaction/command.ts'
 import type { TransactionCode } from '../core/transaction/codes.ts'
 import { scopeKey } from '../core/transaction/scope.ts'
 import { TOPIC } from '../runtime/topics.ts'
 
-/** What the HTTP edge sends. Account commands are the operator's, who has an edge of his own. */
-export type EdgeBody = TokenGeneration | TokenSpending | Undoing | Inquiry
+/** What an edge sends: the HTTP edge, and for account commands the operator's command line. */
+export type EdgeBody = Command | Inquiry
 
 export interface Route {
   readonly topic: string
@@ -21,6 +21,12 @@ export function routeOf(body: EdgeBody): Route {
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL':
       return { topic: topicFor(body.kind), key: body.card.hash }
+    case 'CARD_REGISTRATION':
+    case 'CARD_STATE_CHANGE':
+      return { topic: topicFor(body.kind), key: body.card.hash }
+    case 'ACCOUNT_OPENING':
+    case 'ACCOUNT_CREDIT':
+      return { topic: topicFor(body.kind), key: body.document.hash }
     case 'REVERSAL':
     case 'VOID':
       return { topic: topicFor(body.original.transactionCode), key: scopeKey(body.original) }

@@ -95,11 +95,6 @@ export class RoundSlots {
     cached.dirty = true
   }
 
-  /** The state that stands on a slot now, or null after `forget`. */
-  current(slot: string): SlotState | null {
-    return this.#slots.get(slot)?.state ?? null
-  }
-
   /**
    * Events of a slot up to a version that are not known to be on the log, or null when the slot has to be loaded
    * again.

@@ -27,6 +27,15 @@ class Cluster {
   readonly store = createMemoryStore({ clock: { now: () => Date.now() } })
   readonly run: Run = { events: [], hashes: [], replies: [], store: this.store }
   readonly bugs: unknown[] = []
+  readonly #shell = {
+    clock: { now: () => Date.now() },
+    keys: plainKeys,
+    rules: DEFAULT_RULES,
+    entropy: {
+      authorizationNumber: () => String(++this.#drawn).padStart(6, '0'),
+      tokenId: () => `id${++this.#drawn}`,
+    },
+  }
   #waiting: (() => void)[] = []
   #drawn = 0
   #workers: Rounds[] = []
@@ -59,18 +68,9 @@ class Cluster {
 
   #give(body: Command | Inquiry): void {
     const worker = this.#workers[Math.floor(this.random() * WORKERS)] as Rounds
-    const shell = {
-      clock: { now: () => Date.now() },
-      keys: plainKeys,
-      rules: DEFAULT_RULES,
-      entropy: {
-        authorizationNumber: () => String(++this.#drawn).padStart(6, '0'),
-        tokenId: () => `id${++this.#drawn}`,
-      },
-    }
     const job: Job = new Job(
       { body, replyPartition: 0 },
-      () => begin(body, shell),
+      () => begin(body, this.#shell),
       () => this.#open.delete(job),
     )
     this.#open.set(job, body)
@@ -94,12 +94,7 @@ class Cluster {
       wire,
       rulesId: 'r',
       maxRound: 5,
-      shell: {
-        clock: { now: () => Date.now() },
-        keys: plainKeys,
-        rules: DEFAULT_RULES,
-        entropy: { authorizationNumber: () => '', tokenId: () => '' },
-      },
+      shell: this.#shell,
       observer: {
         round: () => undefined,
         decided: () => undefined,

@@ -1,7 +1,8 @@
 // Card numbers, document numbers, tokens and secrets are sent on every path that fails, and sought in what comes out.
 
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
+  ingressPerTest,
   APP,
   approve,
   CARD,
@@ -13,7 +14,6 @@ import {
   GENERATION,
   JSON_HEADERS,
   PURCHASE,
-  startIngress,
   type Harness,
   type HarnessOptions,
 } from './harness.ts'
@@ -21,15 +21,7 @@ import {
 const TOKEN = '918273'
 const SECRETS = [CARD, DOCUMENT, TOKEN, APP.secret]
 
-const open: Harness[] = []
-const start = async (options?: HarnessOptions) => {
-  const harness = await startIngress(options)
-  open.push(harness)
-  return harness
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ app }) => app.close()))
-})
+const start = ingressPerTest()
 
 const GENERATION_BODY = {
   ...GENERATION,

@@ -1,8 +1,9 @@
 // `POST /financial` from HTTP to the log and back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
+  ingressPerTest,
   approve,
   CARD,
   credentials,
@@ -17,21 +18,10 @@ import {
   PURCHASE,
   REVERSAL,
   SLOW_APP,
-  startIngress,
   VOID,
-  type Harness,
-  type HarnessOptions,
 } from './harness.ts'
 
-const open: Harness[] = []
-const start = async (options?: HarnessOptions) => {
-  const harness = await startIngress(options)
-  open.push(harness)
-  return harness
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ app }) => app.close()))
-})
+const start = ingressPerTest()
 const as = (app: { key: string; secret: string }) => ({
   ...JSON_HEADERS,
   authorization: credentials(app.key, app.secret),

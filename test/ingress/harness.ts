@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
+import { afterEach } from 'vitest'
 import { createKeyRing } from '../../services/adapters/keys/key-ring.ts'
 import { createMemoryLog, type MemoryLog } from '../../services/adapters/memory/log.ts'
 import { createAvroWire } from '../../services/adapters/avro/wire.ts'
@@ -263,4 +264,17 @@ function keepLines(lines: Line[]): Logger {
     lines.push({ level, fields: fields as Record<string, unknown>, message })
   }
   return { info: keep('info'), warn: keep('warn'), error: keep('error') }
+}
+
+/** `startIngress` for a file of tests: what a test started is closed after it. */
+export function ingressPerTest(): (options?: HarnessOptions) => Promise<Harness> {
+  const open: Harness[] = []
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map(({ app }) => app.close()))
+  })
+  return async (options) => {
+    const harness = await startIngress(options)
+    open.push(harness)
+    return harness
+  }
 }

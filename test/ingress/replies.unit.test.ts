@@ -1,31 +1,12 @@
 // Calls and their replies over HTTP: who waits, who is answered, what happens when the log is in trouble.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Command, Request } from '../../services/core/transaction/command.ts'
 import { LogError, LogOverloadedError, type Log } from '../../services/ports/log.ts'
-import {
-  approve,
-  CARD,
-  keysWith,
-  logWith,
-  memoryLog,
-  publishReply,
-  PURCHASE,
-  startIngress,
-  type Harness,
-  type HarnessOptions,
-} from './harness.ts'
+import { ingressPerTest, approve, CARD, keysWith, logWith, memoryLog, publishReply, PURCHASE } from './harness.ts'
 
-const open: Harness[] = []
-const start = async (options?: HarnessOptions) => {
-  const harness = await startIngress(options)
-  open.push(harness)
-  return harness
-}
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(({ app }) => app.close()))
-})
+const start = ingressPerTest()
 describe('calls and replies', () => {
   it('of one content at once are all answered alike', async () => {
     const { post } = await start({ answer: approve })

@@ -4,7 +4,7 @@ import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { LogError, type FollowOptions, type Log, type StoredRecord, type Subscription } from '../ports/log.ts'
-import type { WireStored } from './log-server.ts'
+import type { WireExtent, WireStored } from './log-server.ts'
 
 /** Connects with the first call. Every call throws LogError when the service is not there. */
 export function borrowLog(path: string): Log {
@@ -25,6 +25,14 @@ export function borrowLog(path: string): Log {
 
   return {
     partitions,
+    extent: async (topic, partition) => {
+      const { start, end } = JSON.parse(await text(await call(`/extent?${place(topic, partition)}`))) as WireExtent
+      return { start: BigInt(start), end: BigInt(end) }
+    },
+    offsetAt: async (topic, partition, timestamp) => {
+      const answer = await text(await call(`/offset-at?${place(topic, partition)}&timestamp=${timestamp}`))
+      return BigInt((JSON.parse(answer) as { offset: string }).offset)
+    },
     publish: async (records) => {
       const body = records.map((record) => ({ ...record, value: Buffer.from(record.value).toString('base64') }))
       await text(await call('/publish', JSON.stringify(body)))

@@ -19,6 +19,11 @@ export type WireStored = Omit<StoredRecord, 'value' | 'offset'> & {
   readonly offset: string
 }
 
+export interface WireExtent {
+  readonly start: string
+  readonly end: string
+}
+
 export interface LogServer {
   close(): Promise<void>
 }
@@ -55,6 +60,14 @@ async function answer(log: Log, request: IncomingMessage, response: ServerRespon
     }
     case '/partitions':
       return void response.end(JSON.stringify({ count: await log.partitions(topic) }))
+    case '/extent': {
+      const { start, end } = await log.extent(topic, partition)
+      return void response.end(JSON.stringify({ start: String(start), end: String(end) } satisfies WireExtent))
+    }
+    case '/offset-at': {
+      const offset = await log.offsetAt(topic, partition, Number(query.get('timestamp') ?? 0))
+      return void response.end(JSON.stringify({ offset: String(offset) }))
+    }
     case '/read':
       for await (const record of log.read(topic, partition, bound(query.get('from')), bound(query.get('to')))) {
         response.write(line(record))

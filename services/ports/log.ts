@@ -23,6 +23,14 @@ export interface StoredRecord {
   readonly timestamp: number
 }
 
+/** Where a partition begins and ends. */
+export interface Extent {
+  /** Offset of the oldest record that is kept. */
+  readonly start: bigint
+  /** Offset of the next record. */
+  readonly end: bigint
+}
+
 /** A batch of one partition in offset order. */
 export interface Batch {
   readonly topic: string
@@ -67,6 +75,13 @@ export interface Log {
   follow(options: FollowOptions): Promise<Subscription>
   /** Records of a partition from offset `from` up to, not including, `to` (default: its present end). */
   read(topic: string, partition: number, from?: bigint, to?: bigint): AsyncIterable<StoredRecord>
+  /** Where a partition begins and ends now. @throws LogError */
+  extent(topic: string, partition: number): Promise<Extent>
+  /**
+   * Offset of the first record whose timestamp is `timestamp` (Unix milliseconds) or later; the end when there is none.
+   * @throws LogError
+   */
+  offsetAt(topic: string, partition: number, timestamp: number): Promise<bigint>
   /** How many partitions a topic has. @throws LogError when it is not known. */
   partitions(topic: string): Promise<number>
   /** Resolves when the log answers. @throws LogError */

@@ -107,6 +107,23 @@ export function describePositions(given: UnderTest): void {
       expect(values).toEqual(['0', '1', '2', '3', '4'])
     })
 
+    it('tells where a partition begins and ends, and which record is the first of a time or later', async () => {
+      const topic = await given.harness.createTopic(1)
+      expect(await given.log.extent(topic, 0)).toEqual({ start: 0n, end: 0n })
+      expect(await given.log.offsetAt(topic, 0, 0)).toBe(0n)
+      await given.log.publish([recordOf(topic, 'k', '0')])
+      await sleep(20)
+      const between = Date.now()
+      await sleep(20)
+      await given.log.publish(['1', '2'].map((value) => recordOf(topic, 'k', value)))
+      expect(await given.log.extent(topic, 0)).toEqual({ start: 0n, end: 3n })
+      expect(await given.log.offsetAt(topic, 0, between)).toBe(1n)
+      expect(await given.log.offsetAt(topic, 0, 0)).toBe(0n)
+      expect(await given.log.offsetAt(topic, 0, Date.now() + 60_000)).toBe(3n)
+      await expect(given.log.extent(topic, 1)).rejects.toBeInstanceOf(LogError)
+      await expect(given.log.offsetAt('no.such.topic', 0, 0)).rejects.toBeInstanceOf(LogError)
+    })
+
     it('ends at once on an empty partition', async () => {
       expect(await all(given.log.read(await given.harness.createTopic(1), 0))).toEqual([])
     })

@@ -65,6 +65,14 @@ export class ClusterView {
     return { low: BigInt(found.low), high: BigInt(found.high) }
   }
 
+  /** The first offset of this time or later, else the end. @throws LogError as `range`. */
+  async offsetAt(topic: string, partition: number, timestamp: number): Promise<bigint> {
+    const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timestamp), topic)
+    const found = offsets.find((entry) => entry.partition === partition)
+    if (!found) throw unknownPartition(topic, partition)
+    return BigInt(found.offset)
+  }
+
   async close(): Promise<void> {
     await this.#drop()
   }

@@ -3,6 +3,7 @@
 import {
   LogError,
   type Batch,
+  type Extent,
   type FollowOptions,
   type Log,
   type LogRecord,
@@ -66,6 +67,17 @@ class KafkaLog implements Log {
     this.#mustBeOpen()
     if (partition >= (await this.#cluster.partitions(topic))) throw unknownPartition(topic, partition)
     yield* readStretch(this.#settings, this.#cluster, { topic, partition, from, to })
+  }
+
+  async extent(topic: string, partition: number): Promise<Extent> {
+    this.#mustBeOpen()
+    const { low, high } = await this.#cluster.range(topic, partition)
+    return { start: low, end: high }
+  }
+
+  async offsetAt(topic: string, partition: number, timestamp: number): Promise<bigint> {
+    this.#mustBeOpen()
+    return this.#cluster.offsetAt(topic, partition, timestamp)
   }
 
   async partitions(topic: string): Promise<number> {

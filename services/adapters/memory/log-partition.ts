@@ -52,6 +52,15 @@ export class Partition {
     return this.#base + BigInt(this.#kept.length)
   }
 
+  /** Offset of the first kept record of this time (Unix ms) or later, else the end. */
+  offsetAt(timestamp: number): bigint {
+    for (let i = this.#head; i < this.#kept.length; i++) {
+      const kept = this.#kept[i]
+      if (kept && kept.record.timestamp >= timestamp) return kept.record.offset
+    }
+    return this.end
+  }
+
   append({ key, value, headers, bytes }: NewRecord, now: number): void {
     const record = {
       topic: this.topic,

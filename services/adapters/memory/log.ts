@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import {
   LogError,
   type Batch,
+  type Extent,
   type FollowOptions,
   type Headers,
   type Log,
@@ -323,6 +324,17 @@ class Client implements MemoryLog {
       next = last.offset + 1n
       await new Promise<void>(this.#broker.delivery.schedule)
     }
+  }
+
+  extent(topic: string, index: number): Promise<Extent> {
+    return this.#call(async () => {
+      const { start, end } = this.#broker.partition(topic, index)
+      return { start, end }
+    })
+  }
+
+  offsetAt(topic: string, index: number, timestamp: number): Promise<bigint> {
+    return this.#call(async () => this.#broker.partition(topic, index).offsetAt(timestamp))
   }
 
   partitions(topic: string): Promise<number> {

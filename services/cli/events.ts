@@ -2,10 +2,12 @@
 
 import { Command, Option } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
+import { Barriers } from '../core/subject/epochs.ts'
 import type { AuthorizationEvent } from '../core/subject/event.ts'
 import { scopeKey } from '../core/transaction/scope.ts'
 import type { Log, StoredRecord } from '../ports/log.ts'
 import { MalformedRecordError } from '../ports/wire.ts'
+import { readEpochs } from '../runtime/epochs.ts'
 import { TOPIC } from '../runtime/topics.ts'
 import { connectToRead, explain } from './connect.ts'
 
@@ -40,8 +42,9 @@ async function run(options: Options): Promise<void> {
 }
 
 async function readAll(log: Log, partitions: number, options: Options): Promise<void> {
+  const barriers = new Barriers()
   for (let partition = 0; partition < partitions; partition++) {
-    for await (const record of log.read(TOPIC.events, partition)) print(record, options)
+    for await (const record of log.read(TOPIC.events, partition)) print(record, barriers, options)
   }
 }
 
@@ -50,25 +53,34 @@ async function follow(log: Log, partitions: number, options: Options): Promise<v
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
+  const { promise: fenced, resolve } = Promise.withResolvers<Barriers>()
   const subscriptions = await Promise.all(
     Array.from({ length: partitions }, (_, partition) =>
       log.follow({
         topic: TOPIC.events,
         partition,
         from: options.from,
-        onRecords: (records) => records.forEach((record) => print(record, options)),
+        onRecords: async (records) => {
+          const barriers = await fenced
+          records.forEach((record) => print(record, barriers, options))
+        },
       }),
     ),
   )
+  const latest = options.from === 'end' ? (await readEpochs(log, wire)).latest : null
+  resolve(new Barriers(() => latest?.epoch ?? 0))
   await Promise.race([ended, ...subscriptions.map((subscription) => subscription.failed)])
   await Promise.all(subscriptions.map((subscription) => subscription.stop()))
 }
 
-function print(record: StoredRecord, { json }: Options): void {
+function print(record: StoredRecord, barriers: Barriers, { json }: Options): void {
   const place = `${record.partition}/${record.offset}`
+  const isVoid = barriers.judge(record) === 'void'
   try {
     const event = wire.decodeEvent(record.value)
-    process.stdout.write(`${json ? JSON.stringify({ place, ...event }) : `${place} ${line(event)}`}\n`)
+    process.stdout.write(
+      `${json ? JSON.stringify({ place, ...(isVoid ? { void: true } : {}), ...event }) : `${place} ${isVoid ? 'VOID ' : ''}${line(event)}`}\n`,
+    )
   } catch (error) {
     if (!(error instanceof MalformedRecordError)) throw error
     process.stdout.write(`${place} no event of ours: ${error.message}\n`)
@@ -81,6 +93,8 @@ function line(event: AuthorizationEvent): string {
   switch (event.type) {
     case 'rules-published':
       return `${time} rules ${event.id.slice(0, 8)} version ${event.ruleVersion}`
+    case 'epoch-raised':
+      return `${time} epoch ${event.epoch} begins: what older ones publish from here on is void`
     case 'transaction-refused':
       return `${time} ${scopeKey(event.command.scope)} 94 other-content`
     case 'token-judged':

@@ -1,12 +1,15 @@
 // Asks through the log as the ingress does, for command lines and the embedded start: publish, and wait for the reply.
 
 import { randomInt } from 'node:crypto'
+import { Barriers } from '../core/subject/epochs.ts'
 import type { AccountCommand } from '../core/transaction/command.ts'
+import { replyIn } from '../ingress/replies/decode.ts'
 import { createTimerWheel } from '../ingress/replies/timer-wheel.ts'
 import { createWaiters } from '../ingress/replies/waiters.ts'
 import { createSubmit, type Submitted } from '../ingress/submit.ts'
 import type { Log } from '../ports/log.ts'
-import { MalformedRecordError, type Wire } from '../ports/wire.ts'
+import type { Wire } from '../ports/wire.ts'
+import { readEpochs } from '../runtime/epochs.ts'
 import { TOPIC } from '../runtime/topics.ts'
 
 /** Commands asked and not answered at one time. */
@@ -26,20 +29,21 @@ export async function createRequester(log: Log, wire: Wire, timeoutMs: number): 
   const wheel = createTimerWheel()
   const waiters = createWaiters({ maxOpenCalls: MAX_ASKED, maxCallsPerReply: MAX_ASKED }, wheel, () => undefined)
   const partition = randomInt(await log.partitions(TOPIC.replies))
+  const { promise: fenced, resolve } = Promise.withResolvers<Barriers>()
   const subscription = await log.follow({
     topic: TOPIC.replies,
     partition,
     from: 'end',
-    onRecords: (records) => {
+    onRecords: async (records) => {
+      const barriers = await fenced
       for (const record of records) {
-        try {
-          waiters.answer(wire.decodeReply(record))
-        } catch (error) {
-          if (!(error instanceof MalformedRecordError)) throw error
-        }
+        const reply = replyIn(record, wire, barriers)
+        if (typeof reply !== 'string') waiters.answer(reply)
       }
     },
   })
+  const { latest } = await readEpochs(log, wire)
+  resolve(new Barriers(() => latest?.epoch ?? 0))
   const submit = createSubmit({
     log,
     wire,

@@ -6,6 +6,8 @@ export interface TopicSpec {
   /** Milliseconds; -1 keeps for ever. */
   readonly retentionMs: number
   readonly purpose: string
+  /** Keeps the newest record of each key, whatever its age. */
+  readonly compacted?: boolean
 }
 
 const DAY_MS = 86_400_000
@@ -15,6 +17,7 @@ export const TOPIC = {
   purchaseRequests: 'purchase.requests',
   replies: 'replies',
   events: 'authorization.events',
+  epochs: 'epochs',
   deadLetters: 'dead.letters',
 } as const
 
@@ -38,6 +41,13 @@ export const TOPICS: readonly TopicSpec[] = [
     purpose: 'workers to ingress: one partition an ingress instance',
   },
   { name: TOPIC.events, partitions: 4, retentionMs: -1, purpose: 'every decision, for ever: the truth' },
+  {
+    name: TOPIC.epochs,
+    partitions: 1,
+    retentionMs: -1,
+    compacted: true,
+    purpose: 'epochs of the store: which records of the other topics count',
+  },
   {
     name: TOPIC.deadLetters,
     partitions: 1,

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createKeyRing, type KeyRingConfig } from '../../services/adapters/keys/key-ring.ts'
+import { Barriers } from '../../services/core/subject/epochs.ts'
 import type { AuthorizationEvent, DecisionEvent } from '../../services/core/subject/event.ts'
 import type { StoredRecord } from '../../services/ports/log.ts'
 import { TOPIC } from '../../services/runtime/topics.ts'
@@ -30,9 +31,11 @@ export class Ledger {
 
   constructor(records: readonly StoredRecord[]) {
     const bytes = new Map<string, Buffer>()
+    const barriers = new Barriers()
     for (const record of records) {
       const event = wire.decodeEvent(record.value)
-      if (event.type === 'rules-published') continue
+      if (barriers.judge(record) !== 'valid' || event.type === 'rules-published' || event.type === 'epoch-raised')
+        continue
       if (event.type === 'transaction-refused') {
         this.refusals.push(event)
         continue

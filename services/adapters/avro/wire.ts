@@ -1,6 +1,7 @@
 // The wire in Avro: every message in single-object encoding, with CloudEvents headers in binary mode and traceparent.
 
 import { scopeKey } from '../../core/transaction/scope.ts'
+import { EPOCH_HEADER } from '../../core/subject/epochs.ts'
 import type { AuthorizationEvent } from '../../core/subject/event.ts'
 import type { Reply } from '../../core/transaction/reply.ts'
 import type { Request } from '../../core/transaction/command.ts'
@@ -23,6 +24,7 @@ export function createAvroWire(): Wire {
     'token-judged': messageType('decision-event'),
     'transaction-refused': messageType('refusal-event'),
     'rules-published': messageType('rules-event'),
+    'epoch-raised': messageType('epoch-event'),
   }
   const eventTypes = new Map(Object.values(events).map((type) => [type.fingerprint, type]))
 
@@ -88,6 +90,10 @@ function eventHeaders(event: AuthorizationEvent): Headers {
       return timed(event.now, cloudEvent(event.id, event.type, event.traceparent))
     case 'rules-published':
       return timed(event.now, cloudEvent(event.id, event.type))
+    case 'epoch-raised': {
+      const headers = cloudEvent(`${event.epoch}.${event.runId}`, event.type)
+      return timed(event.now, { ...headers, [EPOCH_HEADER]: String(event.epoch) })
+    }
   }
 }
 

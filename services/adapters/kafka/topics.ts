@@ -30,13 +30,13 @@ export async function createTopics(
     await admin.createTopics({
       waitForLeaders: true,
       timeout: CREATE_TIMEOUT_MS,
-      topics: missing.map(({ name, partitions, retentionMs }) => ({
+      topics: missing.map(({ name, partitions, retentionMs, compacted }) => ({
         topic: name,
         numPartitions: partitions,
         replicationFactor,
         configEntries: [
           { name: 'retention.ms', value: String(retentionMs) },
-          { name: 'cleanup.policy', value: 'delete' },
+          { name: 'cleanup.policy', value: compacted ? 'compact' : 'delete' },
           { name: 'min.insync.replicas', value: String(minInSync) },
         ],
       })),

@@ -86,4 +86,12 @@ export interface RulesEvent {
   readonly now: number
 }
 
-export type AuthorizationEvent = DecisionEvent | RefusalEvent | RulesEvent
+/** A barrier: what was loaded under an older epoch and lies behind it is void. On `epochs`: an epoch is proposed or is up. */
+export interface EpochEvent extends StoreEpoch {
+  readonly type: 'epoch-raised'
+  readonly now: number
+  /** On `epochs` once the barriers are up: their offsets in `authorization.events`, by partition. Else empty. */
+  readonly barriers: readonly number[]
+}
+
+export type AuthorizationEvent = DecisionEvent | RefusalEvent | RulesEvent | EpochEvent

@@ -3,12 +3,15 @@
 
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Barriers } from '../../core/subject/epochs.ts'
 import type { Reply } from '../../core/transaction/reply.ts'
 import type { Log, StoredRecord, Subscription } from '../../ports/log.ts'
 import type { Wire } from '../../ports/wire.ts'
+import { readEpochs } from '../../runtime/epochs.ts'
 import { describeError } from '../../runtime/logging.ts'
 import { TOPIC } from '../../runtime/topics.ts'
 import type { Logger } from '../deps.ts'
+import { replyIn } from './decode.ts'
 
 export interface ReplyReader {
   /** The partition that requests name for their replies, or null while none is followed: nothing may be asked then. */
@@ -41,11 +44,20 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
   /** Where to go on after a cut: replies of open calls may have come in between. */
   let next: bigint | 'end' = 'end'
 
-  const read = (record: StoredRecord) => {
+  /** Which replies count, known from the first following on. */
+  let barriers: Barriers | null = null
+
+  const read = (record: StoredRecord, fence: Barriers) => {
     next = record.offset + 1n
-    const reply = decode(wire, record)
-    if (reply === null) onMalformed()
-    else onReply(reply)
+    const reply = replyIn(record, wire, fence)
+    if (reply === 'malformed') onMalformed()
+    else if (reply !== 'passed') onReply(reply)
+  }
+  /** Read once the position is fixed: barriers before it are in there, those behind it are met. */
+  const fence = async () => {
+    if (barriers) return barriers
+    const { latest } = await readEpochs(log, wire)
+    return (barriers ??= new Barriers(() => latest?.epoch ?? 0))
   }
   const partition = once(async () => {
     const count = await log.partitions(TOPIC.replies)
@@ -56,14 +68,22 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
   /** Follows until it is cut off. @throws why it could not, or was cut off. */
   const followOnce = async (onFollowing: () => void) => {
     const own = await partition()
+    const { promise: fenced, resolve } = Promise.withResolvers<Barriers | null>()
     const following = await log.follow({
       topic: TOPIC.replies,
       partition: own,
       from: next,
-      onRecords: (records) => records.forEach(read),
+      onRecords: async (records) => {
+        const known = await fenced
+        if (known) records.forEach((record) => read(record, known))
+      },
+    })
+    subscription = following
+    await fence().then(resolve, (error: unknown) => {
+      resolve(null)
+      throw error
     })
     if (stopping.signal.aborted) return following.stop()
-    subscription = following
     followed = own
     onFollowing()
     await following.failed
@@ -101,14 +121,6 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
       followed = null
       await subscription?.stop()
     },
-  }
-}
-
-function decode(wire: Wire, record: StoredRecord): Reply | null {
-  try {
-    return wire.decodeReply(record)
-  } catch {
-    return null
   }
 }
 

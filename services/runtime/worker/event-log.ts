@@ -1,6 +1,7 @@
 // Events on their way to the log. One event is sent once by this process however many transactions wait for it, and is
 // forgotten by the store only after the log has acknowledged it.
 
+import { EPOCH_HEADER, FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import type { Headers, Log } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
@@ -49,7 +50,7 @@ export class EventLog {
 
   /** An event outside the chains. */
   async publishLoose(recordKey: string, value: Uint8Array, headers: Headers): Promise<void> {
-    await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers }])
+    await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers: fenced(headers) }])
   }
 
   async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
@@ -62,7 +63,7 @@ export class EventLog {
           topic: TOPIC.events,
           key: slot,
           value,
-          headers: headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value)),
+          headers: fenced(headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value))),
         })),
       )
     } finally {
@@ -103,6 +104,11 @@ export class EventLog {
     }
     this.#flushing = false
   }
+}
+
+/** The epoch goes into the headers, since an event that another process had committed is published under one's own. */
+function fenced(headers: Headers): Headers {
+  return { ...headers, [EPOCH_HEADER]: String(FIRST_EPOCH) }
 }
 
 function key(slot: string, version: number): string {

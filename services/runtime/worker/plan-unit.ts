@@ -1,6 +1,7 @@
 // A decision becomes a unit of the store and its event: version, chain hash, writes.
 
 import { createHash } from 'node:crypto'
+import { FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
 import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
@@ -8,9 +9,6 @@ import type { CommitOperation } from '../../protocol/operations.ts'
 import type { Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
 import type { PendingEvent, RoundSlots } from './round-slots.ts'
-
-/** Epoch of the store before any of its losses was repaired. */
-export const FIRST_EPOCH = 1
 
 export interface UnitContext {
   readonly wire: Pick<Wire, 'encodeEvent'>

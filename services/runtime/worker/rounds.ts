@@ -11,11 +11,12 @@ import {
 import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
+import { FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
 import { TOPIC } from '../topics.ts'
 import { EventLog } from './event-log.ts'
 import type { Job } from './job.ts'
-import { FIRST_EPOCH, hashOf, planUnit, withoutSeal } from './plan-unit.ts'
+import { hashOf, planUnit, withoutSeal } from './plan-unit.ts'
 import { RoundSlots } from './round-slots.ts'
 
 /** Waits before a transaction that met a fault begins again. */

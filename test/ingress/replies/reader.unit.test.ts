@@ -50,7 +50,7 @@ describe('the reply reader', () => {
     await reader.start(1_000)
     expect(follows[0]).toMatchObject({ topic: 'replies', partition: 3, from: 'end' })
     const { value, headers } = wire.encodeReply(REPLY)
-    void follows[0]?.onRecords([
+    await follows[0]?.onRecords([
       record(0n, null),
       record(1n, Buffer.from('not avro')),
       record(2n, value, headers),
@@ -61,13 +61,45 @@ describe('the reply reader', () => {
     await reader.stop()
   })
 
+  it('passes over replies of an older epoch than the one it found at its start, or than a barrier that it met', async () => {
+    const { log, follows } = cuttableLog()
+    const barrier = (epoch: number) =>
+      wire.encodeEvent({ type: 'epoch-raised', epoch, runId: 'r', now: 0, barriers: [] })
+    await log.publish([{ topic: TOPIC.epochs, key: 'k', ...barrier(2) }])
+    const scopes: string[] = []
+    const onReply = ({ scope }: { scope: string }) => void scopes.push(scope)
+    const reader = createReplyReader({
+      log,
+      wire,
+      logger: quiet,
+      partition: 3,
+      onReply,
+      onMalformed: () => scopes.push('!'),
+    })
+    await reader.start(1_000)
+    const reply = (offset: bigint, scope: string, epoch: number) => {
+      const { value, headers } = wire.encodeReply({ ...REPLY, scope, epoch })
+      return record(offset, value, headers)
+    }
+    const raised = barrier(3)
+    await follows[0]?.onRecords([
+      reply(0n, 'void before the start', 1),
+      reply(1n, 'in force', 2),
+      record(2n, raised.value, raised.headers),
+      reply(3n, 'frozen meanwhile', 2),
+      reply(4n, 'new', 3),
+    ])
+    expect(scopes).toEqual(['in force', 'new'])
+    await reader.stop()
+  })
+
   it('goes on after a cut where it was, on the same partition', async () => {
     const { log, follows } = cuttableLog()
     const reader = createReplyReader({ log, wire, logger: quiet, onReply: () => {}, onMalformed: () => {} })
     await reader.start(1_000)
     const { partition } = reader
     expect(partition).toBeGreaterThanOrEqual(0)
-    void follows[0]?.onRecords([record(41n, null)])
+    await follows[0]?.onRecords([record(41n, null)])
     follows[0]?.cut()
     await vi.waitFor(() => expect(reader.partition).toBeNull())
     await vi.waitFor(() => expect(follows).toHaveLength(2), 2_000)

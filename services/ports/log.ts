@@ -50,6 +50,14 @@ export interface Subscription {
   readonly failed: Promise<never>
 }
 
+export interface ConsumeOptions {
+  /**
+   * Where a new group begins: by topic, an offset for each partition. Counts only for partitions of which nothing is
+   * recorded for the group yet, and is recorded for them at once. Default: the beginning.
+   */
+  readonly start?: ReadonlyMap<string, readonly bigint[]>
+}
+
 export interface FollowOptions {
   readonly topic: string
   readonly partition: number
@@ -68,9 +76,14 @@ export interface Log {
   publish(records: readonly LogRecord[]): Promise<void>
   /**
    * Join a group: each partition of `topics` goes to one member; records not yet done are delivered again.
-   * New groups start at the beginning. The handler is awaited: it holds back the reader, so it must not wait for long.
+   * New groups start at the beginning, unless told otherwise. The handler is awaited: it holds back the reader.
    */
-  consume(group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>): Promise<Subscription>
+  consume(
+    group: string,
+    topics: readonly string[],
+    eachBatch: (batch: Batch) => Promise<void>,
+    options?: ConsumeOptions,
+  ): Promise<Subscription>
   /** Read one partition without a group. Resolves once the position is fixed. */
   follow(options: FollowOptions): Promise<Subscription>
   /** Records of a partition from offset `from` up to, not including, `to` (default: its present end). */

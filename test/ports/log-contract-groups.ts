@@ -29,6 +29,24 @@ export function describeGroups(given: UnderTest): void {
       await second.stop()
     })
 
+    it('begin where a new group is told to, also when nothing came before it was stopped', async () => {
+      const topic = await given.harness.createTopic(2)
+      const group = randomUUID()
+      const publish = (...values: string[]) =>
+        given.log.publish(values.flatMap((value) => [0, 1].map((n) => onPartition(n, topic, `${n}${value}`))))
+      await publish('a', 'b')
+      const first = await join(given.log, topic, { group, start: [1n, 2n], done: true })
+      await until(() => first.records.length === 1)
+      expect(first.values()).toEqual(['0b'])
+      await sleep(QUIET_MS)
+      await first.stop()
+      await publish('c')
+      const second = await join(given.log, topic, { group, start: [3n, 3n], done: true })
+      await until(() => second.records.length === 2)
+      expect(second.values().toSorted()).toEqual(['0c', '1c'])
+      await second.stop()
+    })
+
     it('share the partitions of a topic between two members', async () => {
       const topic = await given.harness.createTopic(4)
       const group = randomUUID()

@@ -41,12 +41,14 @@ export interface JoinOptions {
   /** Say that what is up to here is done. */
   readonly doneUpTo?: bigint
   readonly before?: () => void | Promise<void>
+  /** Where a new group begins, by partition. */
+  readonly start?: readonly bigint[]
 }
 
 export async function join(log: Log, topic: string, options: JoinOptions = {}): Promise<Joined> {
-  const { group = randomUUID(), done, doneUpTo, before } = options
+  const { group = randomUUID(), done, doneUpTo, before, start } = options
   const joined = { records: [] as StoredRecord[], batches: [] as Batch[], entered: 0 }
-  const subscription = await log.consume(group, [topic], async (batch) => {
+  const eachBatch = async (batch: Batch) => {
     joined.entered++
     await before?.()
     joined.batches.push(batch)
@@ -54,7 +56,8 @@ export async function join(log: Log, topic: string, options: JoinOptions = {}): 
     for (const { offset } of batch.records) {
       if (done || (doneUpTo !== undefined && offset <= doneUpTo)) batch.done(offset)
     }
-  })
+  }
+  const subscription = await log.consume(group, [topic], eachBatch, start && { start: new Map([[topic, start]]) })
   return Object.assign(joined, { values: () => joined.records.map(text), stop: () => subscription.stop() })
 }
 

@@ -73,6 +73,13 @@ export class ClusterView {
     return BigInt(found.offset)
   }
 
+  /** Partitions of a topic of which a group has an offset recorded. @throws LogError */
+  async recorded(group: string, topic: string): Promise<ReadonlySet<number>> {
+    const found = await this.#ask((admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }), topic)
+    const partitions = found.flatMap((entry) => (entry.topic === topic ? entry.partitions : []))
+    return new Set(partitions.filter(({ offset }) => Number(offset) >= 0).map(({ partition }) => partition))
+  }
+
   async close(): Promise<void> {
     await this.#drop()
   }

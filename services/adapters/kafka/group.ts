@@ -2,12 +2,12 @@
 // said under an earlier assignment does not count any more.
 
 import type { Consumer, EachBatchPayload } from 'kafkajs'
-import type { Batch, Subscription } from '../../ports/log.ts'
+import type { Batch, ConsumeOptions, Subscription } from '../../ports/log.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { reasonOf } from './client.ts'
 import type { Settings } from './options.ts'
 import { toStored } from './records.ts'
-import { ConsumerSession } from './session.ts'
+import { ConsumerSession, type Assigned } from './session.ts'
 
 const MAX_BYTES_PER_PARTITION = 256 * 1024
 /**
@@ -15,20 +15,20 @@ const MAX_BYTES_PER_PARTITION = 256 * 1024
  */
 const COMMIT_MS = 1_000
 
+/** Between two attempts to learn where a new group begins. Nothing is fetched meanwhile. */
+const START_RETRY_MS = 500
+
+export interface Joining extends ConsumeOptions {
+  readonly group: string
+  readonly topics: readonly string[]
+  readonly eachBatch: (batch: Batch) => Promise<void>
+}
+
 /** @throws LogError when a topic is not known or the group is not joined in time. */
-export async function joinGroup(
-  settings: Settings,
-  cluster: ClusterView,
-  group: string,
-  topics: readonly string[],
-  eachBatch: (batch: Batch) => Promise<void>,
-): Promise<Subscription> {
-  const counts = await Promise.all(topics.map((topic) => cluster.partitions(topic)))
-  const member = new Member(settings, group, eachBatch)
-  return member.join(
-    topics,
-    counts.reduce((sum, count) => sum + count, 0),
-  )
+export async function joinGroup(settings: Settings, cluster: ClusterView, joining: Joining): Promise<Subscription> {
+  const counts = await Promise.all(joining.topics.map((topic) => cluster.partitions(topic)))
+  const member = new Member(settings, cluster, joining)
+  return member.join(counts.reduce((sum, count) => sum + count, 0))
 }
 
 /** How far a partition is done, in the present assignment. */
@@ -41,8 +41,8 @@ interface Progress {
 
 class Member {
   readonly #settings: Settings
-  readonly #group: string
-  readonly #eachBatch: (batch: Batch) => Promise<void>
+  readonly #cluster: ClusterView
+  readonly #joining: Joining
   /** Raised by every assignment. */
   #assignment = 0
   readonly #progress = new Map<string, Progress>()
@@ -50,22 +50,23 @@ class Member {
   #consumer: Consumer | null = null
   #committing: Promise<void> | null = null
 
-  constructor(settings: Settings, group: string, eachBatch: (batch: Batch) => Promise<void>) {
+  constructor(settings: Settings, cluster: ClusterView, joining: Joining) {
     this.#settings = settings
-    this.#group = group
-    this.#eachBatch = eachBatch
+    this.#cluster = cluster
+    this.#joining = joining
   }
 
-  async join(topics: readonly string[], partitions: number): Promise<Subscription> {
+  async join(partitions: number): Promise<Subscription> {
+    const { group, topics } = this.#joining
     const session = new ConsumerSession({
       settings: this.#settings,
-      name: this.#group,
-      groupId: () => this.#group,
+      name: group,
+      groupId: () => group,
       topics,
       maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
       concurrency: Math.max(partitions, 1),
       onBatch: (payload) => this.#handOver(payload),
-      onJoined: (consumer) => this.#assigned(consumer),
+      onJoined: (consumer, assigned) => this.#assigned(consumer, assigned),
       // Still a member: what is done goes out before the request to join again, on the same connection.
       onRebalancing: (consumer) => void this.#commit(consumer),
     })
@@ -79,17 +80,55 @@ class Member {
     return { failed: session.failed, stop: () => (stopped ??= this.#stop(session).finally(end)) }
   }
 
-  #assigned(consumer: Consumer): void {
+  #assigned(consumer: Consumer, assigned: Assigned): void {
     this.#consumer = consumer
     this.#assignment++
     this.#progress.clear()
     this.#uncommitted.clear()
+    for (const [topic, start] of this.#joining.start ?? []) {
+      const partitions = (assigned[topic] ?? []).filter((partition) => start[partition] !== undefined)
+      if (partitions.length > 0) void this.#begin(consumer, topic, partitions, start)
+    }
+  }
+
+  /** Where nothing is recorded for the group, begin at `start`. This member alone reads these partitions now. */
+  async #begin(
+    consumer: Consumer,
+    topic: string,
+    partitions: readonly number[],
+    start: readonly bigint[],
+  ): Promise<void> {
+    const assignment = this.#assignment
+    consumer.pause([{ topic, partitions: [...partitions] }])
+    const recorded = await this.#recorded(topic, assignment)
+    if (!recorded || assignment !== this.#assignment) return
+    for (const partition of partitions) {
+      const next = start[partition]
+      if (recorded.has(partition) || next === undefined) continue
+      consumer.seek({ topic, partition, offset: String(next) })
+      const progress = { topic, partition, next }
+      this.#progress.set(nameOf(topic, partition), progress)
+      this.#uncommitted.add(progress)
+    }
+    consumer.resume([{ topic, partitions: [...partitions] }])
+  }
+
+  /** Asks until it is told, or until it does not matter any more: null. */
+  async #recorded(topic: string, assignment: number): Promise<ReadonlySet<number> | null> {
+    while (assignment === this.#assignment) {
+      try {
+        return await this.#cluster.recorded(this.#joining.group, topic)
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS))
+      }
+    }
+    return null
   }
 
   #handOver({ batch }: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = batch
     const assignment = this.#assignment
-    return this.#eachBatch({
+    return this.#joining.eachBatch({
       topic,
       partition,
       records: messages.map((message) => toStored(topic, partition, message)),
@@ -100,7 +139,7 @@ class Member {
   }
 
   #done(topic: string, partition: number, next: bigint): void {
-    const name = `${topic}/${partition}`
+    const name = nameOf(topic, partition)
     const progress = this.#progress.get(name) ?? { topic, partition, next: 0n }
     if (next <= progress.next) return
     progress.next = next
@@ -135,9 +174,13 @@ class Member {
       const offsets = progresses.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) }))
       await consumer.commitOffsets(offsets)
     } catch (error) {
-      const fields = { group: this.#group, reason: reasonOf(error) }
+      const fields = { group: this.#joining.group, reason: reasonOf(error) }
       this.#settings.logger.warn(fields, 'what is done could not be recorded yet')
       if (assignment === this.#assignment) for (const progress of progresses) this.#uncommitted.add(progress)
     }
   }
+}
+
+function nameOf(topic: string, partition: number): string {
+  return `${topic}/${partition}`
 }

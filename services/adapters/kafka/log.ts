@@ -3,6 +3,7 @@
 import {
   LogError,
   type Batch,
+  type ConsumeOptions,
   type Extent,
   type FollowOptions,
   type Log,
@@ -53,9 +54,11 @@ class KafkaLog implements Log {
     group: string,
     topics: readonly string[],
     eachBatch: (batch: Batch) => Promise<void>,
+    options: ConsumeOptions = {},
   ): Promise<Subscription> {
     this.#mustBeOpen()
-    return this.#keep(await joinGroup(this.#settings, this.#cluster, group, topics, eachBatch))
+    const joining = { ...options, group, topics, eachBatch }
+    return this.#keep(await joinGroup(this.#settings, this.#cluster, joining))
   }
 
   async follow(options: FollowOptions): Promise<Subscription> {

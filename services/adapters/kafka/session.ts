@@ -47,6 +47,9 @@ const HOPELESS = new Set([
   'KafkaJSServerDoesNotSupportApiKey',
 ])
 
+/** The partitions of each topic that a member has. */
+export type Assigned = Readonly<Record<string, readonly number[]>>
+
 export interface SessionOptions {
   readonly settings: Settings
   /** For log lines and metrics: few different ones. */
@@ -59,7 +62,7 @@ export interface SessionOptions {
   /** Partitions handed over at the same time. */
   readonly concurrency: number
   /** The partitions of this member are fixed anew; nothing of them was fetched yet. `seek` here is obeyed. */
-  readonly onJoined: (consumer: Consumer) => void
+  readonly onJoined: (consumer: Consumer, assigned: Assigned) => void
   /** They are about to be. */
   readonly onRebalancing?: (consumer: Consumer) => void
   /** Resolving moves the position behind the batch, rejecting leaves it before: the batch is fetched again. */
@@ -175,9 +178,9 @@ export class ConsumerSession {
     consumer.on('consumer.fetch', sign)
     consumer.on('consumer.heartbeat', sign)
     consumer.on('consumer.rebalancing', () => onRebalancing?.(consumer))
-    consumer.on('consumer.group_join', () => {
+    consumer.on('consumer.group_join', ({ payload }) => {
       sign()
-      this.#options.onJoined(consumer)
+      this.#options.onJoined(consumer, payload.memberAssignment)
       onJoined()
     })
     consumer.on('consumer.end_batch_process', ({ payload }) => {

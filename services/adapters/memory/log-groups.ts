@@ -8,6 +8,8 @@ import type { Partition } from './log-partition.ts'
 export interface Member {
   readonly partitions: readonly Partition[]
   readonly eachBatch: (batch: Batch) => Promise<void>
+  /** Where the group begins in partitions of which nothing is recorded. */
+  readonly start?: ReadonlyMap<Partition, bigint>
 }
 
 interface Assignment {
@@ -68,6 +70,8 @@ export class Group {
   }
 
   #assign(member: Member, partition: Partition, after: Promise<void> | undefined): void {
+    const start = member.start?.get(partition)
+    if (start !== undefined && !this.#done.has(partition)) this.#done.set(partition, start)
     const assignment: Assignment = {
       revoked: false,
       reader: new Reader({

@@ -6,6 +6,7 @@ import type { Clock } from '../../ports/clock.ts'
 import {
   LogError,
   type Batch,
+  type ConsumeOptions,
   type Extent,
   type FollowOptions,
   type Headers,
@@ -287,10 +288,22 @@ class Client implements MemoryLog {
     })
   }
 
-  consume(group: string, topics: readonly string[], eachBatch: (batch: Batch) => Promise<void>): Promise<Subscription> {
+  consume(
+    group: string,
+    topics: readonly string[],
+    eachBatch: (batch: Batch) => Promise<void>,
+    { start: begin = new Map() }: ConsumeOptions = {},
+  ): Promise<Subscription> {
     return this.#call(async () => {
       const joined = this.#broker.group(group)
-      const member: Member = { partitions: topics.flatMap((topic) => this.#broker.topic(topic)), eachBatch }
+      const partitions = topics.flatMap((topic) => this.#broker.topic(topic))
+      const start = new Map(
+        partitions.flatMap((partition) => {
+          const offset = begin.get(partition.topic)?.[partition.index]
+          return offset === undefined ? [] : [[partition, offset] as const]
+        }),
+      )
+      const member: Member = { partitions, eachBatch, start }
       joined.join(member)
       return this.#subscription(
         () => joined.leave(member),

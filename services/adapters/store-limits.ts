@@ -1,7 +1,7 @@
 // What every store refuses before anything is sent: sizes without a bound, and names that would break a key apart.
 // Such a call is a bug of the caller, so it throws RangeError and not StoreError, which would be retried.
 
-import type { SlotRead, Store, Unit } from '../ports/store.ts'
+import type { Secret, SlotRead, Store, Unit } from '../ports/store.ts'
 
 export type Ack = Parameters<Store['acknowledge']>[0][number]
 export type Increment = Parameters<Store['count']>[0][number]
@@ -55,6 +55,17 @@ export function checkUnits(units: readonly Unit[]): void {
     }
     checkVersion(unit.event.version)
     if (unit.event.event.length > MAX_VALUE_LENGTH) throw new RangeError('an event is too long for the store')
+  }
+}
+
+/** @throws RangeError */
+export function checkSecrets(slot: string, secrets: readonly Secret[]): void {
+  checkSlot(slot)
+  checkEntries(secrets.length)
+  for (const { name, value, expiresAt } of secrets) {
+    checkName(name)
+    checkValue(value)
+    checkExpiry(expiresAt)
   }
 }
 

@@ -97,8 +97,7 @@ function line(event: AuthorizationEvent): string {
       return `${time} epoch ${event.epoch} begins: what older ones publish from here on is void`
     case 'transaction-refused':
       return `${time} ${scopeKey(event.command.scope)} 94 other-content`
-    case 'token-judged':
-    case 'transaction-decided': {
+    default: {
       const { command, responseCode = '--', reason, slot, version, facts } = event
       const amount =
         'amountMinor' in command && command.amountMinor !== undefined

@@ -24,11 +24,22 @@ export function routeOf(body: EdgeBody): Route {
     case 'CARD_REGISTRATION':
     case 'CARD_STATE_CHANGE':
       return { topic: topicFor(body.kind), key: body.card.hash }
+    case 'TOKEN_CLAIM':
+    case 'TOKEN_CANCELLATION':
     case 'ACCOUNT_OPENING':
     case 'ACCOUNT_CREDIT':
       return { topic: topicFor(body.kind), key: body.document.hash }
+    case 'SUBJECT_UNLOCK':
+      return {
+        topic: topicFor(body.kind),
+        key: body.document?.hash ?? body.card?.hash ?? body.terminalHash ?? scopeKey(body.scope),
+      }
+    case 'CARD_TOKENIZATION':
+    case 'CARD_CHARGE':
+      return { topic: topicFor(body.kind), key: body.tokenHash }
     case 'REVERSAL':
     case 'VOID':
+    case 'CHARGE_REFUND':
       return { topic: topicFor(body.original.transactionCode), key: scopeKey(body.original) }
     case 'INQUIRY':
       return { topic: topicFor(body.of.transactionCode), key: scopeKey(body.of) }
@@ -37,6 +48,14 @@ export function routeOf(body: EdgeBody): Route {
   }
 }
 
+/** Tokens, which move no money, are the issuer's. */
+const ISSUED: ReadonlySet<TransactionCode> = new Set([
+  'TOKEN_GENERATION',
+  'TOKEN_CLAIM',
+  'TOKEN_CANCELLATION',
+  'CARD_TOKENIZATION',
+])
+
 function topicFor(code: TransactionCode): string {
-  return code === 'TOKEN_GENERATION' ? TOPIC.tokenRequests : TOPIC.purchaseRequests
+  return ISSUED.has(code) ? TOPIC.tokenRequests : TOPIC.purchaseRequests
 }

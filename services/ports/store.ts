@@ -42,6 +42,14 @@ export interface EntryWrite {
   readonly expiresAt: number | null
 }
 
+/** A name as `secretName` makes it; its value is wrapped or sealed. */
+export interface Secret {
+  readonly name: string
+  readonly value: string
+  /** Unix milliseconds, exactly: no slack. */
+  readonly expiresAt: number
+}
+
 /** Writes of one slot: all of them or none. */
 export interface Unit {
   readonly slot: string
@@ -72,6 +80,11 @@ export interface Store {
   commit(units: readonly Unit[]): Promise<readonly CommitResult[]>
   /** Forget outbox events that are on the log. */
   acknowledge(acks: readonly { readonly slot: string; readonly versions: readonly number[] }[]): Promise<void>
+  /**
+   * Keep secrets beside a slot, outside its versions and of the log: a loss loses them. They are read and deleted like
+   * entries. Overwrites; each needs an expiry.
+   */
+  stash(slot: string, secrets: readonly Secret[]): Promise<void>
   /** Counters of a fixed window, which may be lost. Absent ones are 0. */
   counts(keys: readonly string[]): Promise<readonly number[]>
   count(increments: readonly { readonly key: string; readonly by: number; readonly expiresAt: number }[]): Promise<void>

@@ -1,12 +1,21 @@
 // The end of every way through the protocol: what was decided goes on the log, and only then is there a reply.
 
-import { isLive } from '../core/token/token.ts'
+import { isUntouched } from '../core/token/token.ts'
 import type { SlotState } from '../core/subject/state.ts'
 import type { Command } from '../core/transaction/command.ts'
 import type { Outcome } from '../core/transaction/outcome.ts'
 import { scopeKey } from '../core/transaction/scope.ts'
-import { LIVE, outcomeName } from './entries.ts'
+import { cardTokenName, LIVE, outcomeName } from './entries.ts'
 import { load, publish, type Part, type ReplyBody, type Shell } from './operations.ts'
+
+/** Whom a reply answers. */
+export interface Asker {
+  readonly scope: string
+  /** The content answered; '' for an inquiry. */
+  readonly fingerprint: string
+  /** '' for a command. */
+  readonly inquiryId: string
+}
 
 /**
  * Publish the slot's events up to the outcome's, wait, and reply; null when the world changed and it must be loaded
@@ -14,12 +23,27 @@ import { load, publish, type Part, type ReplyBody, type Shell } from './operatio
  */
 export function* emit(command: Command, slot: string, shell: Shell): Part<ReplyBody | null> {
   const scope = scopeKey(command.scope)
-  const names = command.kind === 'TOKEN_GENERATION' ? [outcomeName(scope), LIVE] : [outcomeName(scope)]
-  const state = (yield* load([{ slot, names }])).state(slot)
+  const state = (yield* load([{ slot, names: [outcomeName(scope), ...namesShown(command)] }])).state(slot)
   const outcome = state.outcomes.get(scope)
   if (!outcome) return null
   if ((yield* publish([{ slot, version: outcome.version }])) === 'conflict') return null
-  return replyOf(scope, command.fingerprint, '', outcome, state, shell)
+  const reply = replyOf({ scope, fingerprint: command.fingerprint, inquiryId: '' }, outcome, state, shell)
+  if (command.kind !== 'CHARGE_REFUND') return reply
+  return { ...reply, charge: state.outcomes.get(scopeKey(command.original))?.charge }
+}
+
+/** Entries besides the outcome that a reply shows of. */
+function namesShown(command: Command): string[] {
+  switch (command.kind) {
+    case 'TOKEN_GENERATION':
+      return [LIVE]
+    case 'CARD_TOKENIZATION':
+      return [cardTokenName(command.tokenHash)]
+    case 'CHARGE_REFUND':
+      return [outcomeName(scopeKey(command.original))]
+    default:
+      return []
+  }
 }
 
 /** Other content under a used consecutive: an event that says so, and 94; null when it must be loaded again. */
@@ -37,24 +61,22 @@ export function* refuse(command: Command, found: SlotState, shell: Shell): Part<
 }
 
 /** What is replied for a recorded outcome. A token is shown only while it is live, unused and unclaimed. */
-export function replyOf(
-  scope: string,
-  fingerprint: string,
-  inquiryId: string,
-  outcome: Outcome,
-  state: SlotState,
-  shell: Shell,
-): ReplyBody {
-  const { responseCode, authorizationNumber, token } = outcome
+export function replyOf(asker: Asker, outcome: Outcome, state: SlotState, shell: Shell): ReplyBody {
+  const { responseCode, authorizationNumber, token, cardToken, charge, decidedAt } = outcome
+  // The consecutive of a tokenization is the token's hash.
+  const tokenHash = asker.scope.slice(asker.scope.lastIndexOf(':') + 1)
   return {
-    scope,
-    fingerprint,
-    inquiryId,
+    ...asker,
     found: true,
     responseCode,
     authorizationNumber,
     token,
     state: outcome.state,
-    tokenShown: token !== undefined && inquiryId === '' && isLive(state.live, token.hash, shell.clock.now()),
+    tokenShown: token !== undefined && asker.inquiryId === '' && isUntouched(state.live, token.hash, shell.clock.now()),
+    ...(outcome.transactionCode === 'TOKEN_CLAIM'
+      ? { amountMinor: outcome.amountMinor, accountType: outcome.accountType }
+      : {}),
+    ...(cardToken ? { cardToken: { ...cardToken, spent: state.cardTokens.get(tokenHash)?.state === 'spent' } } : {}),
+    ...(cardToken || charge || outcome.transactionCode === 'CHARGE_REFUND' ? { charge, decidedAt } : {}),
   }
 }

@@ -2,12 +2,15 @@
 // these expiries; they only free memory, and always later than anything that is still decided by data.
 
 import type { Account, AccountType } from '../core/account/account.ts'
+import type { CardToken, OrderHold, SecretKind } from '../core/card-token/card-token.ts'
+import { SECRET_KINDS } from '../core/card-token/card-token.ts'
 import type { Card } from '../core/card/card.ts'
 import { OPEN_GUARD, type Guard } from '../core/guard/guard.ts'
 import type { Rules } from '../core/subject/rules.ts'
 import { emptySlot, type SlotState } from '../core/subject/state.ts'
 import { EXPIRED_TOKEN_MEMORY_MS, type LiveToken, type Token } from '../core/token/token.ts'
-import type { Claim, Outcome, VerdictRecord } from '../core/transaction/outcome.ts'
+import type { TransactionCode } from '../core/transaction/codes.ts'
+import type { Claim, Outcome, Pending, VerdictRecord } from '../core/transaction/outcome.ts'
 import type { EntryWrite, SlotView } from '../ports/store.ts'
 
 export const GUARD = 'guard'
@@ -18,6 +21,9 @@ export const tokenName = (hash: string): string => `token:${hash}`
 export const accountName = (type: AccountType): string => `account:${type}`
 export const outcomeName = (scope: string): string => `outcome:${scope}`
 export const verdictName = (scope: string): string => `verdict:${scope}`
+export const pendingName = (scope: string): string => `pending:${scope}`
+export const cardTokenName = (hash: string): string => `cardtoken:${hash}`
+export const orderName = (hash: string): string => `order:${hash}`
 
 /** Memory is freed this long after data says that an entry is over: longer than clocks differ and requests wait. */
 const SLACK_MS = 3_600_000
@@ -26,8 +32,20 @@ const TOKEN_SLACK_MS = 60_000
 const CLAIM_EXTRA_MS = 86_400_000
 
 /** When a claim made now may be forgotten. */
-export function claimExpiresAt(now: number, rules: Rules): number {
-  return now + rules.outcomeRetentionMs + CLAIM_EXTRA_MS + SLACK_MS
+export function claimExpiresAt(now: number, code: TransactionCode, rules: Rules): number {
+  return now + retentionMs(code, rules) + CLAIM_EXTRA_MS + SLACK_MS
+}
+
+/** How long an outcome is remembered: a charge, which can be refunded, and its card's token longer than the others. */
+function retentionMs(code: TransactionCode, rules: Rules): number {
+  switch (code) {
+    case 'CARD_TOKENIZATION':
+    case 'CARD_CHARGE':
+    case 'CHARGE_REFUND':
+      return rules.chargeRetentionMs
+    default:
+      return rules.outcomeRetentionMs
+  }
 }
 
 export function claimText(claim: Claim): string {
@@ -54,10 +72,15 @@ export function withEntries(state: SlotState, entries: ReadonlyMap<string, strin
   if (entries.size === 0) return state
   const next: Writable = { ...state }
   for (const [name, text] of entries) {
-    const value: unknown = JSON.parse(text)
     const colon = name.indexOf(':')
     const rest = name.slice(colon + 1)
-    switch (colon < 0 ? name : name.slice(0, colon)) {
+    const kind = colon < 0 ? name : name.slice(0, colon)
+    if (SECRET_KINDS.includes(kind as SecretKind)) {
+      next.secrets = own(next.secrets, state.secrets).set(name, text)
+      continue
+    }
+    const value: unknown = JSON.parse(text)
+    switch (kind) {
       case 'guard':
         next.guard = value as Guard
         break
@@ -82,6 +105,15 @@ export function withEntries(state: SlotState, entries: ReadonlyMap<string, strin
       case 'verdict':
         next.verdicts = own(next.verdicts, state.verdicts).set(rest, value as VerdictRecord)
         break
+      case 'pending':
+        next.pendings = own(next.pendings, state.pendings).set(rest, value as Pending)
+        break
+      case 'cardtoken':
+        next.cardTokens = own(next.cardTokens, state.cardTokens).set(rest, value as CardToken)
+        break
+      case 'order':
+        next.orders = own(next.orders, state.orders).set(rest, value as OrderHold)
+        break
       default:
         throw new Error(`unknown entry ${name}`)
     }
@@ -101,6 +133,7 @@ export function writesBetween(before: SlotState, after: SlotState, now: number, 
   const writes: EntryWrite[] = []
   const put = (name: string, value: unknown, expiresAt: number | null) =>
     writes.push({ name, value: JSON.stringify(value), expiresAt })
+  const until = (code: TransactionCode) => now + retentionMs(code, rules) + SLACK_MS
   const remembered = now + rules.outcomeRetentionMs + SLACK_MS
 
   if (after.guard !== before.guard) {
@@ -112,14 +145,27 @@ export function writesBetween(before: SlotState, after: SlotState, now: number, 
     else put(LIVE, after.live, Math.max(...after.live.map((token) => token.expiresAt)) + TOKEN_SLACK_MS)
   }
   if (after.card !== before.card) put(CARD, after.card, null)
-  if (after.claim !== before.claim) put(CLAIM, after.claim, claimExpiresAt(now, rules))
+  if (after.claim !== before.claim) put(CLAIM, after.claim, remembered + CLAIM_EXTRA_MS)
   eachChanged(before.tokens, after.tokens, (hash, token) => {
     const kept = token.state === 'live' ? token.expiresAt + EXPIRED_TOKEN_MEMORY_MS + TOKEN_SLACK_MS : remembered
     put(tokenName(hash), token, kept)
   })
   eachChanged(before.accounts, after.accounts, (type, account) => put(accountName(type), account, null))
-  eachChanged(before.outcomes, after.outcomes, (scope, outcome) => put(outcomeName(scope), outcome, remembered))
+  eachChanged(before.outcomes, after.outcomes, (scope, outcome) =>
+    put(outcomeName(scope), outcome, until(outcome.transactionCode)),
+  )
   eachChanged(before.verdicts, after.verdicts, (scope, verdict) => put(verdictName(scope), verdict, remembered))
+  eachChanged(before.cardTokens, after.cardTokens, (hash, token) => {
+    const kept = token.state === 'live' ? token.expiresAt + TOKEN_SLACK_MS : until('CARD_CHARGE')
+    put(cardTokenName(hash), token, kept)
+  })
+  // A pending transaction and a held order are never forgotten by time: somebody still has to settle them.
+  eachChanged(before.pendings, after.pendings, (scope, pending) => put(pendingName(scope), pending, null))
+  eachChanged(before.orders, after.orders, (hash, hold) => put(orderName(hash), hold, null))
+  const drop = (name: string) => writes.push({ name, value: null, expiresAt: null })
+  eachGone(before.pendings, after.pendings, (scope) => drop(pendingName(scope)))
+  eachGone(before.orders, after.orders, (hash) => drop(orderName(hash)))
+  eachGone(before.secrets, after.secrets, drop)
   return writes
 }
 
@@ -130,4 +176,9 @@ function eachChanged<K, V>(
 ): void {
   if (before === after) return
   for (const [key, value] of after) if (before.get(key) !== value) write(key, value)
+}
+
+function eachGone<K, V>(before: ReadonlyMap<K, V>, after: ReadonlyMap<K, V>, gone: (key: K) => void): void {
+  if (before === after) return
+  for (const key of before.keys()) if (!after.has(key)) gone(key)
 }

@@ -2,7 +2,7 @@
 
 import type { Inquiry } from '../core/transaction/command.ts'
 import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
-import { CLAIM, LIVE, outcomeName } from './entries.ts'
+import { cardTokenName, CLAIM, LIVE, outcomeName } from './entries.ts'
 import { replyOf } from './emit.ts'
 import { ContentionError, load, MAX_ATTEMPTS, publish, type Part, type Protocol, type Shell } from './operations.ts'
 
@@ -11,11 +11,12 @@ export function* inquire({ of, inquiryId }: Inquiry, shell: Shell): Protocol {
   const scope = scopeKey(of)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const slot = yield* whereDecided(scope)
-    const state = (yield* load([{ slot, names: [outcomeName(scope), LIVE] }])).state(slot)
+    const shown = of.transactionCode === 'CARD_TOKENIZATION' ? cardTokenName(of.consecutive) : LIVE
+    const state = (yield* load([{ slot, names: [outcomeName(scope), shown] }])).state(slot)
     const outcome = state.outcomes.get(scope)
     if (!outcome) return { scope, fingerprint: '', inquiryId, found: false, tokenShown: false }
     if ((yield* publish([{ slot, version: state.version }])) === 'done') {
-      return replyOf(scope, '', inquiryId, outcome, state, shell)
+      return replyOf({ scope, fingerprint: '', inquiryId }, outcome, state, shell)
     }
   }
   throw new ContentionError('too many conflicts')

@@ -6,8 +6,10 @@ import type { Rules } from '../core/subject/rules.ts'
 import type { SlotState } from '../core/subject/state.ts'
 import type { Command } from '../core/transaction/command.ts'
 import type { Decision } from '../core/transaction/decision.ts'
+import type { TransactionCode } from '../core/transaction/codes.ts'
 import type { Claim } from '../core/transaction/outcome.ts'
 import type { Reply } from '../core/transaction/reply.ts'
+import type { Answered, AuthorizationRequest, RefundRequest } from '../ports/card-authorizer.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { KeyRing } from '../ports/keys.ts'
@@ -16,7 +18,8 @@ import type { KeyRing } from '../ports/keys.ts'
 export interface SlotAsk {
   readonly slot: string
   readonly names: readonly string[]
-  readonly claim?: Claim
+  /** The code says how long it is remembered. */
+  readonly claim?: { readonly value: Claim; readonly code: TransactionCode }
 }
 
 export interface LoadOperation {
@@ -53,7 +56,18 @@ export interface PublishOperation {
   readonly refusal?: Omit<RefusalEvent, 'epoch' | 'runId' | 'id'>
 }
 
-export type Operation = LoadOperation | CommitOperation | PublishOperation
+/**
+ * Ask the other authorizer, outside of any round: nothing waits for it but this transaction. The first `authorize` of a
+ * transaction may be refused as 'not-done' when too many are open; everything else is asked in any case.
+ */
+export type CallOperation = { readonly kind: 'call' } & RemoteCall
+
+export type RemoteCall =
+  | { readonly call: 'authorize'; readonly request: AuthorizationRequest }
+  | { readonly call: 'refund'; readonly request: RefundRequest }
+  | { readonly call: 'inquire' | 'reverse'; readonly key: string }
+
+export type Operation = LoadOperation | CommitOperation | PublishOperation | CallOperation
 
 /** What was loaded. Reading what was not asked for is a mistake and throws. */
 export interface Loaded {
@@ -67,8 +81,11 @@ export type Answer = 'done' | 'conflict'
 export type ReplyBody = Omit<Reply, 'epoch' | 'runId'>
 
 /** A transaction's way through the protocol. Returns what is to be replied. */
-export type Protocol = Generator<Operation, ReplyBody, Loaded | Answer>
-export type Part<T> = Generator<Operation, T, Loaded | Answer>
+/** What may come back from an operation. A reversal is 'not-done' once it is confirmed, else 'unknown'. */
+export type Resumed = Loaded | Answer | Answered
+
+export type Protocol = Generator<Operation, ReplyBody, Resumed>
+export type Part<T> = Generator<Operation, T, Resumed>
 
 /** What a step may use: time, draws and keys of the process that runs it. */
 export interface Shell {
@@ -84,6 +101,15 @@ export const MAX_ATTEMPTS = 16
 /** Somebody else was first too often. Retryable. */
 export class ContentionError extends Error {
   override readonly name = 'ContentionError'
+}
+
+/** The other authorizer did not say what became of a transaction. Retryable: it is asked again later. */
+export class UnansweredError extends Error {
+  override readonly name = 'UnansweredError'
+}
+
+export function* call(remote: RemoteCall): Part<Answered> {
+  return (yield { kind: 'call', ...remote }) as Answered
 }
 
 export function* load(asks: readonly SlotAsk[], counters: readonly string[] = []): Part<Loaded> {

@@ -1,12 +1,27 @@
 // Where a command's state lives: which slot, which entries of it, and for a terminal-bound token which slot before.
 
-import { cardRecordSlot, cardSlot, holderSlot, terminalSlot } from '../core/transaction/scope.ts'
+import {
+  cardRecordSlot,
+  cardSlot,
+  cardTokenSlot,
+  holderSlot,
+  scopeKey,
+  terminalSlot,
+} from '../core/transaction/scope.ts'
 import type { SeenOutside } from '../core/subject/event.ts'
-import type { AccountCommand, ProtectedNumber, TokenGeneration, TokenSpending } from '../core/transaction/command.ts'
-import { accountName, CARD, GUARD, LIVE, tokenName } from './entries.ts'
+import type {
+  AccountCommand,
+  CardTokenization,
+  ProtectedNumber,
+  SubjectUnlock,
+  TokenGeneration,
+  TokenSpending,
+  TokenUse,
+} from '../core/transaction/command.ts'
+import { accountName, CARD, cardTokenName, GUARD, LIVE, pendingName, tokenName } from './entries.ts'
 import { loadSettled, type Part, type Shell } from './operations.ts'
 
-export type Placed = TokenGeneration | TokenSpending | AccountCommand
+export type Placed = TokenGeneration | TokenSpending | TokenUse | CardTokenization | AccountCommand
 
 export interface Place {
   readonly slot: string
@@ -23,7 +38,13 @@ export function* placeOf(command: Placed, presented: string, shell: Shell): Part
       return { slot: cardRecordSlot(command.card.hash) }
     case 'ACCOUNT_OPENING':
     case 'ACCOUNT_CREDIT':
+    case 'TOKEN_CLAIM':
+    case 'TOKEN_CANCELLATION':
       return { slot: holderSlot(command.document.hash) }
+    case 'CARD_TOKENIZATION':
+      return { slot: cardTokenSlot(command.tokenHash) }
+    case 'SUBJECT_UNLOCK':
+      return yield* placeOfUnlock(command)
     case 'TOKEN_GENERATION': {
       const card = command.card && (yield* loadCard(command.card))
       if (command.document) return { slot: holderSlot(command.document.hash), card }
@@ -53,17 +74,37 @@ export function subjectNames(command: Placed, tokenHashes: readonly string[]): s
     case 'ACCOUNT_OPENING':
     case 'ACCOUNT_CREDIT':
       return [accountName(command.accountType)]
+    case 'SUBJECT_UNLOCK':
+      return [GUARD]
+    case 'TOKEN_CLAIM':
+    case 'TOKEN_CANCELLATION':
+      return tokenNames(tokenHashes)
+    case 'CARD_TOKENIZATION':
+      return [cardTokenName(command.tokenHash)]
     case 'TOKEN_GENERATION':
       return [LIVE, ...tokenHashes.map(tokenName)]
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL':
-      return [...tokenNames(tokenHashes), accountName(command.accountType)]
+      return command.remote
+        ? [...tokenNames(tokenHashes), pendingName(scopeKey(command.scope))]
+        : [...tokenNames(tokenHashes), accountName(command.accountType)]
   }
 }
 
 /** Entries by which a presented token is judged, on the subject's slot or the terminal's. */
 export function tokenNames(tokenHashes: readonly string[]): string[] {
   return [GUARD, LIVE, ...tokenHashes.map(tokenName)]
+}
+
+/** The subject that is locked, found as for a purchase: by document, card or terminal. */
+function* placeOfUnlock({ document, card, terminalHash }: SubjectUnlock): Part<Place> {
+  if (document) return { slot: holderSlot(document.hash) }
+  if (card) {
+    const seen = yield* loadCard(card)
+    return { slot: subjectOf(card, seen), card: seen }
+  }
+  if (terminalHash === undefined) throw new Error('an unlock names its subject')
+  return { slot: terminalSlot(terminalHash) }
 }
 
 function subjectOf(card: ProtectedNumber, seen: SeenOutside['card']): string {

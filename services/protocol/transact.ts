@@ -4,6 +4,12 @@
 import { decideAccountCommand } from '../core/account/decide-account.ts'
 import { decidePurchase } from '../core/purchase/decide-purchase.ts'
 import { decideVerdict } from '../core/purchase/judge-token.ts'
+import { secretName } from '../core/card-token/card-token.ts'
+import { decideTokenization } from '../core/card-token/decide-tokenization.ts'
+import { decideTokenUse } from '../core/token/decide-token-use.ts'
+import type { TokenSpending } from '../core/transaction/command.ts'
+import type { AuthorizationRequest } from '../ports/card-authorizer.ts'
+import { authorize, dropApproval, goOnPending, type Learnt } from './remote.ts'
 import { decideGeneration, tokenDigits } from '../core/token/decide-generation.ts'
 import type { Drawn, SeenOutside } from '../core/subject/event.ts'
 import type { SlotState } from '../core/subject/state.ts'
@@ -14,6 +20,7 @@ import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideLateOriginal } from '../core/undoing/decide-late-original.ts'
 import { CLAIM, outcomeName, verdictName } from './entries.ts'
 import { placeOf, subjectNames, tokenNames, type Placed } from './place.ts'
+import { plainDraw } from './draw.ts'
 import { emit, refuse } from './emit.ts'
 import {
   commit,
@@ -61,6 +68,8 @@ interface Turn extends Job {
 export function* transact(command: Placed, presented: string, shell: Shell): Protocol {
   const scope = scopeKey(command.scope)
   const at = scopeSlot(scope)
+  const atNames = [CLAIM, outcomeName(scope), ...(isRemote(command) ? [secretName('cardkey', scope)] : [])]
+  const learnt: Learnt = { answer: null, undone: false }
   const { card, slot, tokenSlot } = yield* placeOf(command, presented, shell)
   const job: Job = { command, shell, scope, presented, card }
   let claim: OwnClaim = { kind: 'claim', fingerprint: command.fingerprint, slot, tokenSlot }
@@ -69,7 +78,7 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
     const drawn = draw(job, claim)
     const counter = limiter(command, drawn.now, shell)
     const loaded = yield* load(
-      [{ slot: at, names: [CLAIM, outcomeName(scope)], claim }, ...asksFor(job, claim, drawn)],
+      [{ slot: at, names: atNames, claim: { value: claim, code: command.kind } }, ...asksFor(job, claim, drawn)],
       counter ? [counter.key] : [],
     )
     const found = loaded.state(at)
@@ -87,7 +96,7 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
       claim = met
     } else if (met.tokenSlot !== undefined && !tokenSettled) {
       tokenSettled = yield* settleToken({ ...job, claim, drawn, loaded, counter }, met.tokenSlot)
-    } else if ((yield* decideOnSubject({ ...job, claim, drawn, loaded, counter })) === 'done') {
+    } else if ((yield* decideOnSubject({ ...job, claim, drawn, loaded, counter }, learnt)) === 'done') {
       reply = yield* emit(command, met.slot, shell)
     }
     if (reply) return reply
@@ -121,11 +130,17 @@ function* settleToken(turn: Turn, tokenSlot: string): Part<boolean> {
   return answer === 'done' && (yield* publish([{ slot: tokenSlot, version: state.version + 1 }])) === 'done'
 }
 
-/** Steps 3 and 5: the outcome, found or decided in one unit of the claim's subject. */
-function* decideOnSubject(turn: Turn): Part<Answer> {
+/** Steps 3 and 5: the outcome, found or decided in one unit of the claim's subject; or a step on the way to it. */
+function* decideOnSubject(turn: Turn, learnt: Learnt): Part<Answer> {
   const { command, scope, claim, shell, card, drawn, loaded, counter } = turn
   const state = loaded.state(claim.slot)
-  if (state.outcomes.has(scope)) return 'done'
+  const outcome = state.outcomes.get(scope)
+  if (outcome) return (yield* dropApproval(scope, outcome, learnt)) ? 'conflict' : 'done'
+  const pending = state.pendings.get(scope)
+  if (pending && isRemote(command)) {
+    yield* goOnPending(command, state, pending, learnt, claim, shell)
+    return 'conflict'
+  }
   const verdict = claim.tokenSlot === undefined ? undefined : loaded.state(claim.tokenSlot).verdicts.get(scope)?.verdict
   if (claim.tokenSlot !== undefined && !verdict) return 'conflict'
   const seen: SeenOutside = {
@@ -134,7 +149,7 @@ function* decideOnSubject(turn: Turn): Part<Answer> {
     terminalWrongTokens: verdict ? undefined : counter && loaded.count(counter.key),
   }
   const decision = decide({ state, command, seen, drawn, rules: shell.rules })
-  return yield* commit({
+  const answer = yield* commit({
     state,
     command,
     decision,
@@ -144,6 +159,31 @@ function* decideOnSubject(turn: Turn): Part<Answer> {
     claimAbsent: false,
     count: wrongCount(decision, counter),
   })
+  if (decision.type !== 'transaction-pending' || answer === 'conflict' || !isRemote(command)) return answer
+  if ((yield* publish([{ slot: state.id, version: state.version + 1 }])) === 'done') {
+    const request = requestOf(command, loaded.state(scopeSlot(scope)), shell)
+    learnt.answer = request ? yield* authorize(request) : { kind: 'not-done' }
+  }
+  return 'conflict'
+}
+
+function isRemote(command: Placed): command is TokenSpending {
+  return (command.kind === 'TOKEN_PURCHASE' || command.kind === 'TOKEN_WITHDRAWAL') && command.remote === true
+}
+
+/** What the other authorizer is asked; null when the store has lost the key of the card's number. */
+function requestOf(command: TokenSpending, { secrets }: SlotState, shell: Shell): AuthorizationRequest | null {
+  const key = scopeKey(command.scope)
+  const wrapped = secrets.get(secretName('cardkey', key))
+  if (wrapped === undefined || command.sealedNumber === undefined) return null
+  return {
+    key,
+    operation: command.kind === 'TOKEN_PURCHASE' ? 'purchase' : 'withdrawal',
+    amountMinor: command.amountMinor,
+    currency: 'COP',
+    cardNumber: shell.keys.openCard(command.sealedNumber, wrapped, key),
+    merchantId: command.acquirer.id,
+  }
 }
 
 /** What an attempt reads besides its scope: the subject, and the terminal of a terminal-bound token. */
@@ -158,13 +198,7 @@ function asksFor({ command, scope }: Job, claim: OwnClaim, drawn: Drawn): SlotAs
 }
 
 function* commitLate(command: Placed, state: SlotState, shell: Shell): Part<Answer> {
-  const drawn: Drawn = {
-    now: shell.clock.now(),
-    authorizationNumber: '',
-    candidates: [],
-    presented: [],
-    presentedDigits: 0,
-  }
+  const drawn: Drawn = { ...plainDraw(shell), authorizationNumber: '' }
   const decision = decideLateOriginal({ state, command, seen: {}, drawn, rules: shell.rules })
   return yield* commit({ state, command, decision, seen: {}, drawn, claims: [], claimAbsent: false })
 }
@@ -177,10 +211,16 @@ function decide(asked: Asked<Placed>): Decision {
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL':
       return decidePurchase({ ...asked, command })
+    case 'TOKEN_CLAIM':
+    case 'TOKEN_CANCELLATION':
+      return decideTokenUse({ ...asked, command })
+    case 'CARD_TOKENIZATION':
+      return decideTokenization({ ...asked, command })
     case 'CARD_REGISTRATION':
     case 'CARD_STATE_CHANGE':
     case 'ACCOUNT_OPENING':
     case 'ACCOUNT_CREDIT':
+    case 'SUBJECT_UNLOCK':
       return decideAccountCommand({ ...asked, command })
   }
 }

@@ -1,12 +1,13 @@
 // The protocol of a reversal and a void. They meet their original at the original's claim, whichever came first.
 
-import type { Drawn } from '../core/subject/event.ts'
 import type { SlotState } from '../core/subject/state.ts'
 import type { Undoing } from '../core/transaction/command.ts'
 import type { Claim, Outcome } from '../core/transaction/outcome.ts'
 import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideTokenUndone, decideUndoing, decideUndoingUnknown } from '../core/undoing/decide-undoing.ts'
-import { accountName, CLAIM, LIVE, outcomeName, tokenName, verdictName } from './entries.ts'
+import { plainDraw } from './draw.ts'
+import { reverse } from './remote.ts'
+import { accountName, CLAIM, LIVE, outcomeName, pendingName, tokenName, verdictName } from './entries.ts'
 import { emit, refuse } from './emit.ts'
 import {
   commit,
@@ -28,6 +29,8 @@ interface Undo {
   readonly scope: string
   readonly original: string
   readonly ownClaim: Claim
+  /** Undone by the other authorizer that approved it. */
+  undone: boolean
 }
 
 /** @throws ContentionError after too many conflicts in a row. */
@@ -37,10 +40,10 @@ export function* undo(command: Undoing, shell: Shell): Protocol {
   const ownAt = scopeSlot(scope)
   const originalAt = scopeSlot(original)
   const ownClaim: Claim = { kind: 'undoing', fingerprint: command.fingerprint, original }
-  const job: Undo = { command, shell, scope, original, ownClaim }
+  const job: Undo = { command, shell, scope, original, ownClaim, undone: false }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const loaded = yield* load([
-      { slot: ownAt, names: [CLAIM], claim: ownClaim },
+      { slot: ownAt, names: [CLAIM], claim: { value: ownClaim, code: command.kind } },
       { slot: originalAt, names: [CLAIM, outcomeName(scope)] },
     ])
     const own = loaded.state(ownAt)
@@ -63,7 +66,7 @@ export function* undo(command: Undoing, shell: Shell): Protocol {
 /** Step 2: nobody has claimed the original, or a reversal was there first. One unit of the original's scope slot. */
 function* undoUnknown({ command, shell, scope, ownClaim }: Undo, state: SlotState): Part<Answer> {
   if (state.outcomes.has(scope)) return 'done'
-  const drawn = draw(shell)
+  const drawn = plainDraw(shell)
   const decision = decideUndoingUnknown({ state, command, seen: {}, drawn, rules: shell.rules })
   const claims = [{ scope, claim: ownClaim }]
   return yield* commit({ state, command, decision, seen: {}, drawn, claims, claimAbsent: state.claim === null })
@@ -80,12 +83,18 @@ function* undoClaimed(job: Undo, claim: OriginalClaim): Part<Answer> {
   if (!decided && command.kind === 'REVERSAL' && claim.tokenSlot !== undefined) {
     if ((yield* closeToken(job, claim, claim.tokenSlot)) === 'conflict') return 'conflict'
   }
-  const names = [outcomeName(scope), outcomeName(original), LIVE, ...undoneNames(decided)]
+  const names = [outcomeName(scope), outcomeName(original), pendingName(original), LIVE, ...undoneNames(decided)]
   const state = (yield* load([{ slot: claim.slot, names }])).state(claim.slot)
   if (state.outcomes.has(scope)) return 'done'
   if (state.outcomes.has(original) !== (decided !== undefined)) return 'conflict'
-  const drawn = draw(shell)
+  const drawn = plainDraw(shell)
   const decision = decideUndoing({ state, command, seen: {}, drawn, rules: shell.rules }, claim)
+  if (decided?.remote && !job.undone && decision.facts.some(({ kind }) => kind === 'outcome-undone')) {
+    // What another authorizer approved is undone there first: that can be repeated, and ends in no other way.
+    yield* reverse(original)
+    job.undone = true
+    return 'conflict'
+  }
   const claims = [
     { scope, claim: ownClaim },
     { scope: original, claim },
@@ -99,7 +108,7 @@ function* closeToken(job: Undo, claim: OriginalClaim, tokenSlot: string): Part<A
   const state = (yield* load([{ slot: tokenSlot, names: [verdictName(original)] }])).state(tokenSlot)
   const verdict = state.verdicts.get(original)
   if (verdict) return yield* publish([{ slot: tokenSlot, version: verdict.version }])
-  const drawn = draw(shell)
+  const drawn = plainDraw(shell)
   const decision = decideTokenUndone({ state, command, seen: {}, drawn, rules: shell.rules })
   const claims = [
     { scope, claim: ownClaim },
@@ -115,14 +124,4 @@ function undoneNames(outcome: Outcome | undefined): string[] {
   if (!outcome) return []
   if (outcome.token) return [tokenName(outcome.token.hash)]
   return outcome.accountType === undefined ? [] : [accountName(outcome.accountType)]
-}
-
-function draw(shell: Shell): Drawn {
-  return {
-    now: shell.clock.now(),
-    authorizationNumber: shell.entropy.authorizationNumber(),
-    candidates: [],
-    presented: [],
-    presentedDigits: 0,
-  }
 }

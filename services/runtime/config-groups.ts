@@ -141,6 +141,10 @@ export const rulesVariables = {
     fallback: String(DEFAULT_RULES.outcomeRetentionMs / DAY_MS),
     description: 'How long a transaction consecutive is remembered.',
   }),
+  CHARGE_RETENTION_DAYS: variable(wholeNumber(1, 3_660), {
+    fallback: String(DEFAULT_RULES.chargeRetentionMs / DAY_MS),
+    description: 'How long a charge is remembered: shown, and open to refunds.',
+  }),
 } as const
 
 /** The rules that these variables set. */
@@ -157,6 +161,7 @@ export function rulesOf(values: Values<typeof rulesVariables>): Rules {
     maxAmountMinor: values.MAX_AMOUNT,
     withdrawalNoteMinor: values.WITHDRAWAL_NOTE,
     outcomeRetentionMs: values.OUTCOME_RETENTION_DAYS * DAY_MS,
+    chargeRetentionMs: values.CHARGE_RETENTION_DAYS * DAY_MS,
   }
 }
 

@@ -12,7 +12,7 @@ const SECOND_CARD = '6039591000000026'
 const UNREGISTERED = '4111111111111111'
 const [HOLDER, MINUTE] = ['CC:1', 60_000]
 /** Codes that only an edge (03) or a remote authorizer and its faults (91, 96) can lead to. */
-const NOT_OF_THE_CORE: readonly ResponseCode[] = ['03', '91', '96']
+const NOT_OF_THE_CORE: readonly ResponseCode[] = ['03', '59', '91', '96']
 
 let world: World
 let count = 0

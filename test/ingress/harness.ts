@@ -114,6 +114,8 @@ export function keysWith(other: Partial<KeyRing>): KeyRing {
     hash: (purpose, text) => keys.hash(purpose, text),
     seal: (plain, context) => keys.seal(plain, context),
     open: (sealed, context) => keys.open(sealed, context),
+    sealCard: (number, context) => keys.sealCard(number, context),
+    openCard: (sealed, wrapped, context) => keys.openCard(sealed, wrapped, context),
     issue: (slot, id, digits) => keys.issue(slot, id, digits),
     reveal: (token) => keys.reveal(token),
     presentedHashes: (slot, digits) => keys.presentedHashes(slot, digits),

@@ -142,6 +142,8 @@ export class World {
         case 'publish':
           await this.#publish(actor)
           break
+        case 'call':
+          throw new Error('nothing here asks another authorizer')
         case undefined:
           throw new Error('a job waits for something or has a reply')
       }

@@ -19,9 +19,13 @@ export function createAvroWire(): Wire {
   const request = messageType('financial-request')
   const reply = messageType('financial-reply')
   const deadLetter = messageType('dead-letter')
+  const decision = messageType('decision-event')
   const events: Record<AuthorizationEvent['type'], MessageType> = {
-    'transaction-decided': messageType('decision-event'),
-    'token-judged': messageType('decision-event'),
+    'transaction-decided': decision,
+    'token-judged': decision,
+    'transaction-pending': decision,
+    'order-held': decision,
+    'order-freed': decision,
     'transaction-refused': messageType('refusal-event'),
     'rules-published': messageType('rules-event'),
     'epoch-raised': messageType('epoch-event'),
@@ -85,6 +89,9 @@ function eventHeaders(event: AuthorizationEvent): Headers {
   switch (event.type) {
     case 'transaction-decided':
     case 'token-judged':
+    case 'transaction-pending':
+    case 'order-held':
+    case 'order-freed':
       return timed(event.drawn.now, cloudEvent(`${event.slot}#${event.version}`, event.type, event.traceparent))
     case 'transaction-refused':
       return timed(event.now, cloudEvent(event.id, event.type, event.traceparent))

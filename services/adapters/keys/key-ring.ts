@@ -2,6 +2,7 @@
 // no error or result quotes one.
 
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import type { SealedNumber } from '../../core/card-token/card-token.ts'
 import { SealError, type HashPurpose, type KeyRing } from '../../ports/keys.ts'
 import { drawBytes } from './entropy.ts'
 
@@ -91,11 +92,7 @@ class Ring implements KeyRing {
   }
 
   seal(plain: string, context: string): Uint8Array {
-    const nonce = drawBytes(NONCE_BYTES)
-    const cipher = createCipheriv('aes-256-gcm', this.#newestSeal.key, nonce)
-    cipher.setAAD(Buffer.from(context))
-    const body = cipher.update(plain, 'utf8')
-    return Buffer.concat([this.#sealHeader, nonce, body, cipher.final(), cipher.getAuthTag()])
+    return Buffer.concat([this.#sealHeader, encrypt(this.#newestSeal.key, plain, context)])
   }
 
   open(sealed: Uint8Array, context: string): string {
@@ -105,15 +102,21 @@ class Ring implements KeyRing {
     if (!whole) throw new SealError('not a seal of this version')
     const seal = this.#seals.get(bytes.toString('latin1', 2, bodyAt - NONCE_BYTES))
     if (!seal) throw new SealError('sealed with a key that the ring lacks')
-    const decipher = createDecipheriv('aes-256-gcm', seal.key, bytes.subarray(bodyAt - NONCE_BYTES, bodyAt))
-    decipher.setAAD(Buffer.from(context))
-    decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
-    try {
-      const body = bytes.subarray(bodyAt, bytes.length - TAG_BYTES)
-      return decipher.update(body, undefined, 'utf8') + decipher.final('utf8')
-    } catch {
-      throw new SealError('the seal was changed, or is of another context')
-    }
+    return decrypt(seal.key, bytes.subarray(bodyAt - NONCE_BYTES), context)
+  }
+
+  sealCard(number: string, context: string): { readonly sealedNumber: SealedNumber; readonly wrappedKey: string } {
+    const dataKey = drawBytes(SEAL_KEY_BYTES)
+    const sealedNumber = encrypt(createSecretKey(dataKey), number, context).toString('base64url')
+    const wrapped = this.seal(dataKey.toString('base64'), wrapContext(context))
+    return { sealedNumber, wrappedKey: Buffer.from(wrapped).toString('base64url') }
+  }
+
+  openCard(sealedNumber: SealedNumber, wrappedKey: string, context: string): string {
+    const dataKey = Buffer.from(this.open(Buffer.from(wrappedKey, 'base64url'), wrapContext(context)), 'base64')
+    const sealed = Buffer.from(sealedNumber, 'base64url')
+    if (sealed.length < NONCE_BYTES + TAG_BYTES) throw new SealError('not a sealed number')
+    return decrypt(createSecretKey(dataKey), sealed, context)
   }
 
   issue(slot: string, tokenId: string, digits: number): { readonly digits: string; readonly hash: string } {
@@ -130,6 +133,32 @@ class Ring implements KeyRing {
 
   presentedHashes(slot: string, digits: string): readonly string[] {
     return this.#tokens.map((key) => tokenHash(key, slot, digits))
+  }
+}
+
+/** A data key is sealed for its use, so that no seal of another kind can stand in for it. */
+function wrapContext(context: string): string {
+  return `data-key\0${context}`
+}
+
+/** Nonce, body, tag. */
+function encrypt(key: KeyObject, plain: string, context: string): Buffer {
+  const nonce = drawBytes(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  cipher.setAAD(Buffer.from(context))
+  const body = cipher.update(plain, 'utf8')
+  return Buffer.concat([nonce, body, cipher.final(), cipher.getAuthTag()])
+}
+
+function decrypt(key: KeyObject, bytes: Buffer, context: string): string {
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES))
+  decipher.setAAD(Buffer.from(context))
+  decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
+  try {
+    const body = bytes.subarray(NONCE_BYTES, bytes.length - TAG_BYTES)
+    return decipher.update(body, undefined, 'utf8') + decipher.final('utf8')
+  } catch {
+    throw new SealError('the seal was changed, or is of another context')
   }
 }
 

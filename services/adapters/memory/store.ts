@@ -6,6 +6,7 @@ import {
   StoreError,
   type CommitResult,
   type OutboxEntry,
+  type Secret,
   type SlotRead,
   type SlotView,
   type Store,
@@ -16,6 +17,7 @@ import {
   checkCounterKeys,
   checkIncrements,
   checkReads,
+  checkSecrets,
   checkUnits,
   kindOf,
   type Ack,
@@ -101,6 +103,14 @@ class InMemoryStore implements MemoryStore {
       for (const { slot, versions } of acks) {
         for (const version of versions) this.#slots.get(slot)?.outbox.delete(version)
       }
+    })
+  }
+
+  async stash(slot: string, secrets: readonly Secret[]): Promise<void> {
+    checkSecrets(slot, secrets)
+    this.#answer('stash', () => {
+      const { entries } = this.#slot(slot)
+      for (const { name, value, expiresAt } of secrets) entries.set(name, { value, expiresAt })
     })
   }
 

@@ -6,6 +6,7 @@ import {
   StoreError,
   type CommitResult,
   type OutboxEntry,
+  type Secret,
   type SlotRead,
   type SlotView,
   type Store,
@@ -16,6 +17,7 @@ import {
   checkCounterKeys,
   checkIncrements,
   checkReads,
+  checkSecrets,
   checkUnits,
   inChunks,
   MAX_PIPELINE,
@@ -103,6 +105,16 @@ class RedisStore implements Store {
       })
       for (const result of results) this.#connection.reply('acknowledge', result)
     }
+  }
+
+  async stash(slot: string, secrets: readonly Secret[]): Promise<void> {
+    checkSecrets(slot, secrets)
+    const results = await this.#connection.run('stash', (pipeline) => {
+      for (const { name, value, expiresAt } of secrets) {
+        pipeline.set(this.#names.entry(slot, name), value, 'PXAT', expiresAt)
+      }
+    })
+    for (const result of results) this.#connection.reply('stash', result)
   }
 
   async counts(keys: readonly string[]): Promise<readonly number[]> {

@@ -1,5 +1,6 @@
 // The operator's commands: cards with their holders, accounts, credits.
 
+import { OPEN_GUARD } from '../guard/guard.ts'
 import { plus } from '../money/amount.ts'
 import type {
   AccountCommand,
@@ -7,6 +8,7 @@ import type {
   AccountOpening,
   CardRegistration,
   CardStateChange,
+  SubjectUnlock,
 } from '../transaction/command.ts'
 import { approve, decline, type Asked, type Decision } from '../transaction/decision.ts'
 import { MISSING_ACCOUNT } from './decline.ts'
@@ -52,6 +54,13 @@ export function decideAccountCredit(asked: Asked<AccountCredit>): Decision {
   })
 }
 
+/** On the subject's slot: its wrong tokens are forgotten, and it is locked no more. Code 00, also where nothing was. */
+export function decideSubjectUnlock(asked: Asked<SubjectUnlock>): Decision {
+  const { wrongAt, lockedUntil } = asked.state.guard
+  if (wrongAt.length === 0 && lockedUntil === 0) return approve(asked, 'nothing-to-unlock', [])
+  return approve(asked, 'subject-unlocked', [{ kind: 'guard-changed', guard: OPEN_GUARD }])
+}
+
 /** Which decision an account command asks for. */
 export function decideAccountCommand(asked: Asked<AccountCommand>): Decision {
   const { command } = asked
@@ -64,5 +73,7 @@ export function decideAccountCommand(asked: Asked<AccountCommand>): Decision {
       return decideAccountOpening({ ...asked, command })
     case 'ACCOUNT_CREDIT':
       return decideAccountCredit({ ...asked, command })
+    case 'SUBJECT_UNLOCK':
+      return decideSubjectUnlock({ ...asked, command })
   }
 }

@@ -2,12 +2,12 @@
 
 import { MISSING_ACCOUNT } from '../account/decline.ts'
 import { cardDecline } from '../card/standing.ts'
-import type { CardRestriction } from '../card/card.ts'
+import type { Card, CardRestriction } from '../card/card.ts'
 import { isMultipleOf } from '../money/amount.ts'
 import type { Fact } from '../subject/fact.ts'
 import type { ResponseCode } from '../transaction/codes.ts'
 import type { TokenSpending } from '../transaction/command.ts'
-import { approve, decline, type Asked, type Decision } from '../transaction/decision.ts'
+import { approve, ask, decline, type Asked, type Decision } from '../transaction/decision.ts'
 import type { Verdict } from '../transaction/outcome.ts'
 import { judgeToken } from './judge-token.ts'
 
@@ -34,30 +34,47 @@ export function decidePurchase(asked: Asked<TokenSpending>): Decision {
     : judgeToken(asked)
   if (judged.verdict !== 'right')
     return decline(asked, VERDICT_DECLINE[judged.verdict], judged.reason, judged.facts, paid)
-  const refusal = fundsDecline(asked)
+  const refusal = command.remote ? remoteDecline(asked) : fundsDecline(asked)
   if (refusal) return decline(asked, refusal.code, refusal.reason, judged.facts, paid)
+  if (command.remote) return ask(asked, 'authorizer-asked', judged.facts, paid)
   const debit: Fact = { kind: 'account-debited', accountType: command.accountType, amountMinor: command.amountMinor }
   return approve(asked, 'paid', [...judged.facts, debit], paid)
 }
 
-function fundsDecline({
-  state,
-  command,
-  seen,
-  drawn,
-  rules,
-}: Asked<TokenSpending>): { code: ResponseCode; reason: string } | null {
+interface Refusal {
+  readonly code: ResponseCode
+  readonly reason: string
+}
+
+/** The funds are another authorizer's business; a card that we know as well must be in order here too. */
+function remoteDecline(asked: Asked<TokenSpending>): Refusal | null {
+  const { state, command, seen, drawn } = asked
+  const card = seen.card?.record
+  const standing = card && cardDecline(state.id, command.card.hash, card, drawn.now, true)
+  return standing ?? (card && restrictionDecline(card, command)) ?? amountDecline(asked)
+}
+
+function fundsDecline(asked: Asked<TokenSpending>): Refusal | null {
+  const { state, command, seen, drawn } = asked
   const card = seen.card?.record ?? null
   const standing = cardDecline(state.id, command.card.hash, card, drawn.now, true)
   if (standing || !card) return standing
   const account = state.accounts.get(command.accountType)
   if (!account) return { code: MISSING_ACCOUNT[command.accountType], reason: 'no-such-account' }
-  if (card.restrictions.includes(RESTRICTION[command.kind]))
-    return { code: '57', reason: `card-${RESTRICTION[command.kind]}` }
+  const refused = restrictionDecline(card, command) ?? amountDecline(asked)
+  if (refused) return refused
+  if (command.amountMinor > account.balanceMinor) return { code: '51', reason: 'not-enough-funds' }
+  return null
+}
+
+function restrictionDecline(card: Card, { kind }: TokenSpending): Refusal | null {
+  const restriction = RESTRICTION[kind]
+  return card.restrictions.includes(restriction) ? { code: '57', reason: `card-${restriction}` } : null
+}
+
+function amountDecline({ command, rules }: Asked<TokenSpending>): Refusal | null {
   if (command.kind === 'TOKEN_WITHDRAWAL' && !isMultipleOf(command.amountMinor, rules.withdrawalNoteMinor)) {
     return { code: '13', reason: 'no-multiple-of-the-note' }
   }
-  if (command.amountMinor > rules.maxAmountMinor) return { code: '61', reason: 'over-the-amount-limit' }
-  if (command.amountMinor > account.balanceMinor) return { code: '51', reason: 'not-enough-funds' }
-  return null
+  return command.amountMinor > rules.maxAmountMinor ? { code: '61', reason: 'over-the-amount-limit' } : null
 }

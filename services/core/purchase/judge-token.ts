@@ -3,7 +3,7 @@
 import { afterWrongToken, isLocked, OPEN_GUARD } from '../guard/guard.ts'
 import type { Fact } from '../subject/fact.ts'
 import { EXPIRED_TOKEN_MEMORY_MS, type Token, type TokenBinding } from '../token/token.ts'
-import type { TokenSpending } from '../transaction/command.ts'
+import type { TokenSpending, TokenUse } from '../transaction/command.ts'
 import { isLate, type Asked, type Decision } from '../transaction/decision.ts'
 import type { Verdict } from '../transaction/outcome.ts'
 import { scopeKey } from '../transaction/scope.ts'
@@ -16,33 +16,52 @@ export interface Judgement {
 }
 
 /** Judge on the slot where the token would be: the subject's, or the terminal's for a terminal-bound one. */
-export function judgeToken(asked: Asked<TokenSpending>): Judgement {
-  const { state, command, seen, drawn, rules } = asked
+export function judgeToken(asked: Asked<TokenSpending | TokenUse>): Judgement {
+  const { state, seen, drawn, rules } = asked
   if (isLate(asked)) return { verdict: 'late', reason: 'deadline-passed', facts: [] }
   if (isLocked(state.guard, drawn.now)) return { verdict: 'locked', reason: 'guard-locked', facts: [] }
   if ((seen.terminalWrongTokens ?? 0) > rules.terminalWrongTokens) {
     return { verdict: 'limited', reason: 'terminal-limited', facts: [] }
   }
-  const hash = drawn.presented.find((presented) => state.tokens.has(presented))
-  const token = hash === undefined ? undefined : state.tokens.get(hash)
-  const wrong = whyWrong(token, command, drawn.now)
+  const token = presentedToken(asked)
+  const wrong = whyWrong(token, asked)
   if (wrong || !token) {
     const guard = afterWrongToken(state.guard, drawn.now, rules)
     return { verdict: 'wrong', reason: wrong ?? 'token-unknown', facts: [{ kind: 'guard-changed', guard }] }
   }
-  const spent: Fact = { kind: 'token-spent', hash: token.hash, scope: scopeKey(command.scope) }
+  const used = useOf(asked.command, token)
   const counted = state.guard.wrongAt.length > 0 || state.guard.lockedUntil > 0
   return {
     verdict: 'right',
     reason: 'token-right',
-    facts: counted ? [spent, { kind: 'guard-changed', guard: OPEN_GUARD }] : [spent],
+    facts: counted ? [used, { kind: 'guard-changed', guard: OPEN_GUARD }] : [used],
+  }
+}
+
+/** The record of the presented digits, if the slot has one. */
+export function presentedToken({ state, drawn }: Pick<Asked, 'state' | 'drawn'>): Token | undefined {
+  const hash = drawn.presented.find((presented) => state.tokens.has(presented))
+  return hash === undefined ? undefined : state.tokens.get(hash)
+}
+
+/** What becomes of a right token. */
+function useOf(command: TokenSpending | TokenUse, { hash }: Token): Fact {
+  const scope = scopeKey(command.scope)
+  switch (command.kind) {
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL':
+      return { kind: 'token-spent', hash, scope }
+    case 'TOKEN_CLAIM':
+      return { kind: 'token-claimed', hash, clientId: command.clientId }
+    case 'TOKEN_CANCELLATION':
+      return { kind: 'token-ended', hash, scope }
   }
 }
 
 /** The unit of a terminal-bound token: the verdict, recorded before the account's slot is touched. */
 export function decideVerdict(asked: Asked<TokenSpending>): Decision {
   const { verdict, reason, facts } = judgeToken(asked)
-  return { reason, facts: [...facts, verdictFact(asked, verdict, reason)] }
+  return { type: 'token-judged', reason, facts: [...facts, verdictFact(asked, verdict, reason)] }
 }
 
 /** The unit by which a reversal closes the token of an original that is not decided yet. */
@@ -55,13 +74,33 @@ export function verdictFact(
   return { kind: 'verdict-recorded', scope, verdict: { verdict, reason, version: asked.state.version + 1 } }
 }
 
-function whyWrong(token: Token | undefined, command: TokenSpending, now: number): string | null {
+function whyWrong(
+  token: Token | undefined,
+  { command, drawn: { now } }: Asked<TokenSpending | TokenUse>,
+): string | null {
   if (!token) return 'token-unknown'
   if (token.state === 'spent') return 'token-spent'
   if (token.state === 'ended') return 'token-ended'
   if (now >= token.expiresAt) return now < token.expiresAt + EXPIRED_TOKEN_MEMORY_MS ? 'token-expired' : 'token-unknown'
-  const broken = brokenBinding(token.binding, command)
+  if (token.claimedBy !== undefined) {
+    if (command.kind === 'TOKEN_CLAIM') return 'token-claimed'
+    if (token.claimedBy !== command.clientId) return 'token-claimed-by-another'
+  }
+  const broken = isTokenUse(command) ? brokenForUse(token.binding, command) : brokenBinding(token.binding, command)
   return broken && `token-bound-to-other-${broken}`
+}
+
+function isTokenUse(command: TokenSpending | TokenUse): command is TokenUse {
+  return command.kind === 'TOKEN_CLAIM' || command.kind === 'TOKEN_CANCELLATION'
+}
+
+/** A claim or a cancellation repeats amount and metadata; account, card and acquirer wait for the purchase. */
+function brokenForUse(binding: TokenBinding, command: TokenUse): string | null {
+  const { amountMinor, metadata } = command
+  if (binding.amountMinor !== undefined && amountMinor !== undefined && binding.amountMinor !== amountMinor)
+    return 'amount'
+  if (binding.metadataHash !== undefined && binding.metadataHash !== metadata?.hash) return 'metadata'
+  return null
 }
 
 /** What the generation named binds: a purchase that differs in it, or leaves it out, presented a wrong token. */

@@ -3,6 +3,7 @@
 import type { Card } from '../card/card.ts'
 import type { TokenCandidate } from '../token/token.ts'
 import type { Command } from '../transaction/command.ts'
+import type { AuthorizerAnswer } from '../transaction/authorizer-answer.ts'
 import type { Claim, Verdict } from '../transaction/outcome.ts'
 import type { ResponseCode } from '../transaction/codes.ts'
 import type { Fact } from './fact.ts'
@@ -29,6 +30,12 @@ export interface SeenOutside {
   readonly verdict?: Verdict
   /** Wrong tokens of the terminal in the running window. */
   readonly terminalWrongTokens?: number
+  /** What another authorizer answered, or what became certain of it. */
+  readonly answer?: AuthorizerAnswer
+  /** Whether the store still had what opens the number of a card token. */
+  readonly cardReadable?: boolean
+  /** Whether a charge got its order, or another one has it. */
+  readonly order?: 'held' | 'taken'
 }
 
 /** The claim that a decision rests on. */
@@ -43,9 +50,22 @@ export interface StoreEpoch {
   readonly runId: string
 }
 
-/** A decision: a transaction's outcome, or the verdict on a terminal-bound token that goes before it. */
+/**
+ * A transaction's outcome; or a step before it: the verdict on a terminal-bound token, an order held for a charge, a
+ * transaction that another authorizer is about to be asked for; or after it: an order freed for another charge.
+ */
+export const DECISION_TYPES = [
+  'transaction-decided',
+  'token-judged',
+  'transaction-pending',
+  'order-held',
+  'order-freed',
+] as const
+export type DecisionType = (typeof DECISION_TYPES)[number]
+
+/** A decision on one slot: one unit, one version, one event. */
 export interface DecisionEvent extends StoreEpoch {
-  readonly type: 'transaction-decided' | 'token-judged'
+  readonly type: DecisionType
   readonly slot: string
   readonly version: number
   /** Hash of the slot's previous event, '' for the first. */
@@ -57,7 +77,7 @@ export interface DecisionEvent extends StoreEpoch {
   readonly claims: readonly ClaimRef[]
   readonly ruleVersion: number
   readonly rulesId: string
-  /** Absent for a verdict. */
+  /** With an outcome only. */
   readonly responseCode?: ResponseCode
   /** The true reason, which no caller sees. */
   readonly reason: string

@@ -23,6 +23,8 @@ export interface Rules {
   readonly withdrawalNoteMinor: AmountMinor
   /** How long a transaction consecutive is remembered. */
   readonly outcomeRetentionMs: number
+  /** How long a charge is remembered: it can be refunded and shown that long. Not less than outcomes are. */
+  readonly chargeRetentionMs: number
 }
 
 const MINUTE_MS = 60_000
@@ -41,4 +43,5 @@ export const DEFAULT_RULES: Rules = {
   maxAmountMinor: 500_000_000 as AmountMinor,
   withdrawalNoteMinor: 1_000_000 as AmountMinor,
   outcomeRetentionMs: 7 * DAY_MS,
+  chargeRetentionMs: 180 * DAY_MS,
 }

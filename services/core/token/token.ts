@@ -28,6 +28,8 @@ export interface Token {
   readonly state: TokenState
   /** The scope that spent or ended it. */
   readonly usedBy?: string
+  /** The client for which it was claimed: only an app of that client can still use it. */
+  readonly claimedBy?: string
 }
 
 /** A token that may be issued: drawn by the shell, chosen by `decide`. */
@@ -40,12 +42,13 @@ export interface TokenCandidate {
 export interface LiveToken {
   readonly hash: string
   readonly expiresAt: number
+  readonly claimed?: boolean
 }
 
 /** How long after its end an unspent token is told from one that never was, in the event's reason only: 10 minutes. */
 export const EXPIRED_TOKEN_MEMORY_MS = 600_000
 
-/** Whether the index holds the token at this time. Validity is by data, never by a store's TTL. */
-export function isLive(live: readonly LiveToken[], hash: string, now: number): boolean {
-  return live.some((token) => token.hash === hash && now < token.expiresAt)
+/** Whether the index holds the token, unclaimed, at this time. Validity is by data, never by a store's TTL. */
+export function isUntouched(live: readonly LiveToken[], hash: string, now: number): boolean {
+  return live.some((token) => token.hash === hash && token.claimed !== true && now < token.expiresAt)
 }

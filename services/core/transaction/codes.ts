@@ -18,6 +18,7 @@ export const RESPONSE_CODES = [
   '54',
   '55',
   '57',
+  '59',
   '61',
   '62',
   '65',
@@ -33,12 +34,32 @@ export type ResponseCode = (typeof RESPONSE_CODES)[number]
 
 /** What a caller may ask for over HTTP. */
 export const FINANCIAL_CODES = ['TOKEN_GENERATION', 'TOKEN_PURCHASE', 'TOKEN_WITHDRAWAL', 'REVERSAL', 'VOID'] as const
+/** What may be done with a token before it is spent, by who knows it. */
+export const TOKEN_USE_CODES = ['TOKEN_CLAIM', 'TOKEN_CANCELLATION'] as const
+/** Card tokens, their charges and refunds. */
+export const CARD_TOKEN_CODES = ['CARD_TOKENIZATION', 'CARD_CHARGE', 'CHARGE_REFUND'] as const
 /** What an operator may ask for. */
-export const ACCOUNT_CODES = ['CARD_REGISTRATION', 'CARD_STATE_CHANGE', 'ACCOUNT_OPENING', 'ACCOUNT_CREDIT'] as const
+export const ACCOUNT_CODES = [
+  'CARD_REGISTRATION',
+  'CARD_STATE_CHANGE',
+  'ACCOUNT_OPENING',
+  'ACCOUNT_CREDIT',
+  'SUBJECT_UNLOCK',
+] as const
 /** What can be undone. */
 export const UNDOABLE_CODES = ['TOKEN_GENERATION', 'TOKEN_PURCHASE', 'TOKEN_WITHDRAWAL'] as const
 
 export type FinancialCode = (typeof FINANCIAL_CODES)[number]
 export type AccountCode = (typeof ACCOUNT_CODES)[number]
 export type UndoableCode = (typeof UNDOABLE_CODES)[number]
-export type TransactionCode = FinancialCode | AccountCode
+export type TokenUseCode = (typeof TOKEN_USE_CODES)[number]
+export type CardTokenCode = (typeof CARD_TOKEN_CODES)[number]
+export type TransactionCode = FinancialCode | TokenUseCode | CardTokenCode | AccountCode
+
+/** Every transaction code there is. */
+export const TRANSACTION_CODES: readonly [TransactionCode, ...TransactionCode[]] = [
+  ...FINANCIAL_CODES,
+  ...TOKEN_USE_CODES,
+  ...CARD_TOKEN_CODES,
+  ...ACCOUNT_CODES,
+]

@@ -5,6 +5,7 @@ import type { AmountMinor } from '../money/amount.ts'
 import type { AccountType } from '../account/account.ts'
 import type { CardState, CardRestriction } from '../card/card.ts'
 import type { Scope } from './scope.ts'
+import type { CardBrand, SealedDetails, SealedNumber } from '../card-token/card-token.ts'
 import type { UndoableCode } from './codes.ts'
 
 /** A card or document number as everything behind the edge sees it: keyed hash for equality, mask for people. */
@@ -45,6 +46,9 @@ interface FinancialBase extends CommandBase {
   readonly metadata?: ProtectedText
 }
 
+/** What else a caller says of a generation, for consumers only; card numbers in it are masked. */
+export type Tags = Readonly<Record<string, string>>
+
 export interface TokenGeneration extends FinancialBase {
   readonly kind: 'TOKEN_GENERATION'
   readonly card?: ProtectedNumber
@@ -53,6 +57,7 @@ export interface TokenGeneration extends FinancialBase {
   readonly amountMinor?: AmountMinor
   readonly restrictToAcquirer: boolean
   readonly ttlSeconds: number
+  readonly tags?: Tags
 }
 
 export interface TokenSpending extends FinancialBase {
@@ -62,6 +67,60 @@ export interface TokenSpending extends FinancialBase {
   readonly sealedToken?: Uint8Array
   readonly accountType: AccountType
   readonly amountMinor: AmountMinor
+  /** The card is of a range whose funds another authorizer holds. */
+  readonly remote?: boolean
+  /** Its number, under a data key that the store holds for the call only. In a request only, never in an event. */
+  readonly sealedNumber?: SealedNumber
+}
+
+/** Claims a token for the asking client, or ends it. Moves no money. */
+export interface TokenUse extends CommandBase {
+  readonly kind: 'TOKEN_CLAIM' | 'TOKEN_CANCELLATION'
+  readonly document: ProtectedNumber
+  readonly sealedToken?: Uint8Array
+  /** Compared with what the token was bound to; absent: not compared. */
+  readonly amountMinor?: AmountMinor
+  readonly metadata?: ProtectedText
+}
+
+/** A card becomes a token that can be charged once. The consecutive is the keyed hash of the token's id. */
+export interface CardTokenization extends CommandBase {
+  readonly kind: 'CARD_TOKENIZATION'
+  /** Keyed hash of the merchant and the token's id, which stands nowhere in clear. */
+  readonly tokenHash: string
+  readonly mask: string
+  readonly brand: CardBrand
+  readonly details: SealedDetails
+  /** Under a data key that only the store holds, as long as the token can be charged. */
+  readonly sealedNumber: SealedNumber
+  /** Unix milliseconds from which the card's own date is past. */
+  readonly cardExpiresAt: number
+  readonly ttlSeconds: number
+}
+
+/** A merchant's own number of an order, good for one approved charge. */
+export interface Order {
+  /** Keyed hash of the merchant and the order's id. */
+  readonly hash: string
+  /** As sent, card numbers masked. */
+  readonly id: string
+}
+
+export interface CardCharge extends CommandBase {
+  readonly kind: 'CARD_CHARGE'
+  readonly tokenHash: string
+  readonly amountMinor: AmountMinor
+  /** As sent, card numbers masked. */
+  readonly description: string
+  readonly order?: Order
+}
+
+export interface ChargeRefund extends CommandBase {
+  readonly kind: 'CHARGE_REFUND'
+  readonly original: Scope & { readonly transactionCode: 'CARD_CHARGE' }
+  /** Absent: all that is left. */
+  readonly amountMinor?: AmountMinor
+  readonly description?: string
 }
 
 export interface Undoing extends FinancialBase {
@@ -100,10 +159,19 @@ export interface AccountCredit extends CommandBase {
   readonly amountMinor: AmountMinor
 }
 
-export type AccountCommand = CardRegistration | CardStateChange | AccountOpening | AccountCredit
+/** Forgets the wrong tokens of one subject, and its lock: exactly one of the three says which. */
+export interface SubjectUnlock extends CommandBase {
+  readonly kind: 'SUBJECT_UNLOCK'
+  readonly document?: ProtectedNumber
+  readonly card?: ProtectedNumber
+  readonly terminalHash?: string
+}
+
+export type AccountCommand = CardRegistration | CardStateChange | AccountOpening | AccountCredit | SubjectUnlock
 
 /** A command that leads to a decision, an outcome and an event. */
-export type Command = TokenGeneration | TokenSpending | Undoing | AccountCommand
+export type Command =
+  TokenGeneration | TokenSpending | TokenUse | Undoing | CardTokenization | CardCharge | ChargeRefund | AccountCommand
 
 /** A question about a scope: leads to a reply only, with what is on the log. */
 export interface Inquiry {

@@ -1,12 +1,12 @@
 // What a decision is, and the two ways it can end.
 
-import type { Drawn, SeenOutside } from '../subject/event.ts'
+import type { DecisionType, Drawn, SeenOutside } from '../subject/event.ts'
 import type { Fact } from '../subject/fact.ts'
 import type { Rules } from '../subject/rules.ts'
 import type { SlotState } from '../subject/state.ts'
 import type { ResponseCode } from './codes.ts'
 import type { Command } from './command.ts'
-import type { Outcome } from './outcome.ts'
+import type { Outcome, Pending } from './outcome.ts'
 import { scopeKey } from './scope.ts'
 
 /** Everything a decision may look at. */
@@ -20,19 +20,23 @@ export interface Asked<C extends Command = Command> {
 }
 
 export interface Decision {
-  /** Absent for the verdict on a token, which is not an outcome yet. */
+  readonly type: DecisionType
+  /** With an outcome only. */
   readonly responseCode?: ResponseCode
   /** The true reason, for the log only. */
   readonly reason: string
   readonly facts: readonly Fact[]
 }
 
-type Extra = Pick<Outcome, 'token' | 'amountMinor' | 'accountType'>
+type Extra = Pick<Outcome, 'token' | 'amountMinor' | 'accountType' | 'remote' | 'cardToken' | 'charge'>
 
-/** Approved: the facts, and the outcome with its authorization number. */
+/** Approved: the facts, and the outcome with its authorization number: the other authorizer's where it gave one. */
 export function approve(asked: Asked, reason: string, facts: readonly Fact[], extra: Extra = {}): Decision {
-  const { authorizationNumber } = asked.drawn
+  const answer = asked.seen.answer
+  const authorizationNumber =
+    (answer?.kind === 'approved' ? answer.authorizationNumber : undefined) ?? asked.drawn.authorizationNumber
   return {
+    type: 'transaction-decided',
     responseCode: '00',
     reason,
     facts: [...facts, recorded(asked, { responseCode: '00', authorizationNumber, state: 'approved', ...extra })],
@@ -47,7 +51,34 @@ export function decline(
   facts: readonly Fact[] = [],
   extra: Extra = {},
 ): Decision {
-  return { responseCode, reason, facts: [...facts, recorded(asked, { responseCode, state: 'declined', ...extra })] }
+  return {
+    type: 'transaction-decided',
+    responseCode,
+    reason,
+    facts: [...facts, recorded(asked, { responseCode, state: 'declined', ...extra })],
+  }
+}
+
+/** Another authorizer has to be asked: what is settled by then, and that it is about to be asked. */
+export function ask(
+  asked: Asked,
+  reason: string,
+  facts: readonly Fact[],
+  paid: Pick<Pending, 'amountMinor' | 'accountType'>,
+): Decision {
+  const { state, command, drawn } = asked
+  const pending: Pending = {
+    transactionCode: command.kind,
+    fingerprint: command.fingerprint,
+    ...paid,
+    since: drawn.now,
+    version: state.version + 1,
+  }
+  return {
+    type: 'transaction-pending',
+    reason,
+    facts: [...facts, { kind: 'pending-recorded', scope: scopeKey(command.scope), pending }],
+  }
 }
 
 /** Whether the command came to its decision after its deadline. */

@@ -2,6 +2,7 @@
 
 import type { AccountType } from '../account/account.ts'
 import type { AmountMinor } from '../money/amount.ts'
+import type { Charge, ShownCardToken } from '../card-token/card-token.ts'
 import type { ResponseCode, TransactionCode } from './codes.ts'
 
 /** What became of a transaction. Undoing changes the state and leaves the answer as it was. */
@@ -26,6 +27,12 @@ export interface Outcome {
   /** What an undoing needs to know. */
   readonly amountMinor?: AmountMinor
   readonly accountType?: AccountType
+  /** Another authorizer approved it, and has to undo it too. */
+  readonly remote?: boolean
+  /** Of a tokenization. */
+  readonly cardToken?: ShownCardToken
+  /** Of a charge, with its refunds. */
+  readonly charge?: Charge
   /** Unix milliseconds. */
   readonly decidedAt: number
   /** Version of the slot whose event carries this outcome first. */
@@ -50,3 +57,20 @@ export type Claim =
   | { readonly kind: 'claim'; readonly fingerprint: string; readonly slot: string; readonly tokenSlot?: string }
   | { readonly kind: 'undoing'; readonly fingerprint: string; readonly original: string }
   | { readonly kind: 'marker'; readonly by: string; readonly fingerprint?: string }
+
+/**
+ * A transaction that another authorizer was, or is about to be, asked for: a state and no outcome. Whoever takes the
+ * transaction up again never asks for the money again, but for what became of it.
+ */
+export interface Pending {
+  readonly transactionCode: TransactionCode
+  readonly fingerprint: string
+  readonly amountMinor: AmountMinor
+  readonly accountType?: AccountType
+  /** Unix milliseconds. */
+  readonly since: number
+  /** Version of the slot whose event says so; on the log before the call. */
+  readonly version: number
+  /** The reversal that came meanwhile: whatever the answer is, it has to be undone. */
+  readonly undoneBy?: string
+}

@@ -1,5 +1,8 @@
 // Replies: what a worker sends back to the ingress that waits.
 
+import type { AccountType } from '../account/account.ts'
+import type { Charge, ShownCardToken } from '../card-token/card-token.ts'
+import type { AmountMinor } from '../money/amount.ts'
 import type { OutcomeState, IssuedToken } from './outcome.ts'
 import type { ResponseCode } from './codes.ts'
 
@@ -16,6 +19,15 @@ export interface Reply {
   readonly authorizationNumber?: string
   readonly state?: OutcomeState
   readonly token?: IssuedToken
+  /** What a claimed token was bound to. */
+  readonly amountMinor?: AmountMinor
+  readonly accountType?: AccountType
+  /** Of a tokenization, as it is now. */
+  readonly cardToken?: ShownCardToken & { readonly spent: boolean }
+  /** Of a charge, or of the charge that was refunded: as it is now. */
+  readonly charge?: Charge
+  /** Unix milliseconds at which it was decided. */
+  readonly decidedAt?: number
   /** Whether the token is still live, unused and unclaimed, by present state: only then may the ingress show it. */
   readonly tokenShown: boolean
   readonly epoch: number

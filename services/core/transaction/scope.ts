@@ -24,3 +24,15 @@ export const holderSlot = (documentHash: string): string => `D.${documentHash}`
 export const cardSlot = (cardHash: string): string => `C.${cardHash}`
 export const cardRecordSlot = (cardHash: string): string => `K.${cardHash}`
 export const terminalSlot = (terminalHash: string): string => `T.${terminalHash}`
+
+/** Card tokens and orders have no subject of their own: they share as many slots as this many characters tell apart. */
+const SHARED_SLOT_CHARACTERS = 3
+
+/** Slots of card tokens (with their charges) and of orders. Bounded in number, since a slot is never forgotten. */
+export const cardTokenSlot = (tokenHash: string): string => `V.${sharedSlot(tokenHash)}`
+export const orderSlot = (orderHash: string): string => `O.${sharedSlot(orderHash)}`
+
+/** A keyed hash is `<keyId>.<base64url>`: the key and the first characters. */
+function sharedSlot(hash: string): string {
+  return hash.slice(0, hash.indexOf('.') + 1 + SHARED_SLOT_CHARACTERS)
+}

@@ -47,12 +47,20 @@ export function decideUndoing(asked: Asked<Undoing>, originalClaim: Extract<Clai
 /** On the terminal's slot: closes the token's unit of an original that is not decided yet. */
 export function decideTokenUndone(asked: Asked<Undoing>): Decision {
   const reason = 'undone-before-decision'
-  return { reason, facts: [verdictFact(asked, 'undone', reason, scopeKey(asked.command.original))] }
+  return {
+    type: 'token-judged',
+    reason,
+    facts: [verdictFact(asked, 'undone', reason, scopeKey(asked.command.original))],
+  }
 }
 
 function undecided(asked: Asked<Undoing>, claim: Extract<Claim, { kind: 'claim' }>): Decision {
   const { state, command, drawn } = asked
   if (command.kind === 'VOID') return decline(asked, '25', 'original-undecided')
+  const scope = scopeKey(command.original)
+  if (state.pendings.has(scope)) {
+    return approve(asked, 'original-pending', [{ kind: 'undo-wanted', scope, by: scopeKey(command.scope) }])
+  }
   const declined: Outcome = {
     transactionCode: command.original.transactionCode,
     responseCode: '05',
@@ -61,13 +69,12 @@ function undecided(asked: Asked<Undoing>, claim: Extract<Claim, { kind: 'claim' 
     decidedAt: drawn.now,
     version: state.version + 1,
   }
-  return approve(asked, 'original-undecided', [
-    { kind: 'outcome-recorded', scope: scopeKey(command.original), outcome: declined },
-  ])
+  return approve(asked, 'original-undecided', [{ kind: 'outcome-recorded', scope, outcome: declined }])
 }
 
 function undoSpending(asked: Asked<Undoing>, original: Outcome): Decision {
   const { accountType } = original
+  if (original.remote) return approve(asked, 'original-approved', [undone(asked)])
   if (accountType === undefined) throw new Error('an approved purchase names its account')
   const credit: Fact = { kind: 'account-credited', accountType, amountMinor: original.amountMinor ?? amountMinor(0) }
   return approve(asked, 'original-approved', [credit, undone(asked)])

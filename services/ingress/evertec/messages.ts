@@ -20,6 +20,7 @@ export const RESPONSE_MESSAGES: Readonly<Record<ResponseCode, string>> = {
   '54': 'Tarjeta vencida.',
   '55': 'Token de pago no válido.',
   '57': 'Transacción no permitida para esta tarjeta.',
+  '59': 'Transacción declinada por sospecha de fraude.',
   '61': 'El monto supera el límite permitido.',
   '62': 'Tarjeta bloqueada o inactiva.',
   '65': 'Se superó la cantidad permitida de operaciones.',

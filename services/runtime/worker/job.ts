@@ -1,7 +1,7 @@
 // One request on its way: its generator, what it waits for, and how it begins again.
 
 import type { Request } from '../../core/transaction/command.ts'
-import type { Answer, Loaded, Operation, Protocol, ReplyBody } from '../../protocol/operations.ts'
+import type { Operation, Protocol, ReplyBody, Resumed } from '../../protocol/operations.ts'
 
 export class Job {
   readonly request: Request
@@ -31,7 +31,7 @@ export class Job {
     return this.#reply
   }
 
-  resume(answer: Loaded | Answer): void {
+  resume(answer: Resumed): void {
     this.#take(this.#protocol.next(answer))
   }
 

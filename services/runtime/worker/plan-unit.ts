@@ -5,6 +5,7 @@ import { FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
 import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
+import type { Command } from '../../core/transaction/command.ts'
 import type { CommitOperation } from '../../protocol/operations.ts'
 import type { Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
@@ -25,7 +26,7 @@ export function planUnit(operation: CommitOperation, slots: RoundSlots, context:
   const { state, command, decision, seen, drawn, claims } = operation
   const { before, after } = slots.evolved(state.id, decision.facts)
   const event: DecisionEvent = {
-    type: decision.responseCode === undefined ? 'token-judged' : 'transaction-decided',
+    type: decision.type,
     slot: state.id,
     version: after.version,
     previousHash: state.head,
@@ -57,9 +58,18 @@ export function planUnit(operation: CommitOperation, slots: RoundSlots, context:
   }
 }
 
-/** The presented token, even sealed, has no place in an event. */
-export function withoutSeal<C extends object>(command: C): C {
-  return 'sealedToken' in command ? { ...command, sealedToken: undefined } : command
+/** The presented token, even sealed, has no place in an event; nor has a number that only one call needs. */
+export function withoutSeal(command: Command): Command {
+  switch (command.kind) {
+    case 'TOKEN_PURCHASE':
+    case 'TOKEN_WITHDRAWAL':
+      return { ...command, sealedToken: undefined, sealedNumber: undefined }
+    case 'TOKEN_CLAIM':
+    case 'TOKEN_CANCELLATION':
+      return { ...command, sealedToken: undefined }
+    default:
+      return command
+  }
 }
 
 /** SHA-256, base64url: the link of a slot's chain. */

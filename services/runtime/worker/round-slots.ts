@@ -41,7 +41,10 @@ export class RoundSlots {
         if (this.#has(ask)) continue
         const read = reads.get(ask.slot) ?? { slot: ask.slot, names: new Set<string>() }
         for (const name of ask.names) read.names.add(name)
-        read.claim ??= ask.claim && { value: claimText(ask.claim), expiresAt: claimExpiresAt(now, rules) }
+        read.claim ??= ask.claim && {
+          value: claimText(ask.claim.value),
+          expiresAt: claimExpiresAt(now, ask.claim.code, rules),
+        }
         reads.set(ask.slot, read)
       }
     }

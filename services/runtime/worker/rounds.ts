@@ -3,11 +3,14 @@
 
 import {
   ContentionError,
+  UnansweredError,
+  type CallOperation,
   type CommitOperation,
   type LoadOperation,
   type PublishOperation,
   type Shell,
 } from '../../protocol/operations.ts'
+import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
 import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
@@ -17,17 +20,22 @@ import { TOPIC } from '../topics.ts'
 import { EventLog } from './event-log.ts'
 import type { Job } from './job.ts'
 import { hashOf, planUnit, withoutSeal } from './plan-unit.ts'
+import { DEFAULT_MAX_OPEN, NO_AUTHORIZER, RemoteCalls } from './remote-calls.ts'
 import { RoundSlots } from './round-slots.ts'
 
 /** Waits before a transaction that met a fault begins again. */
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 1_000
 
+/** What a transaction met before it began again. */
+export const RETRY_REASONS = ['store', 'log', 'contention', 'authorizer'] as const
+export type RetryReason = (typeof RETRY_REASONS)[number]
+
 export interface RoundsObserver {
   round(transactions: number, seconds: number): void
   decided(transactionCode: string, responseCode: string): void
   conflict(): void
-  retried(reason: 'store' | 'log' | 'contention'): void
+  retried(reason: RetryReason): void
   /** A mistake in the program: the process must stop, offsets stay. */
   bug(error: unknown): void
 }
@@ -39,6 +47,10 @@ export interface RoundsDeps {
   readonly shell: Shell
   readonly rulesId: string
   readonly maxRound: number
+  /** Asked for cards whose funds are elsewhere. Absent: there is none, and what needs one is declined. */
+  readonly authorizer?: CardAuthorizer
+  /** Transactions open there at one time. */
+  readonly maxOpenCalls?: number
   readonly observer: RoundsObserver
 }
 
@@ -51,6 +63,7 @@ interface PlannedUnit {
 export class Rounds {
   readonly #deps: RoundsDeps
   readonly #events: EventLog
+  readonly #calls: RemoteCalls
   #ready: Job[] = []
   #running = false
   #stopped = false
@@ -60,6 +73,7 @@ export class Rounds {
   constructor(deps: RoundsDeps) {
     this.#deps = deps
     this.#events = new EventLog(deps.log, deps.store, deps.wire)
+    this.#calls = new RemoteCalls(deps.authorizer ?? NO_AUTHORIZER, deps.maxOpenCalls ?? DEFAULT_MAX_OPEN)
   }
 
   /** Take a job up. It ends with `job.finish`, after its reply is on the log. Callers bound how many are in flight. */
@@ -201,9 +215,10 @@ export class Rounds {
     if (increments.length > 0) await store.count(increments)
   }
 
-  /** Publish, or reply when there is nothing left to publish. The round does not wait for it. */
+  /** Publish or call, or reply when there is nothing left to do. The round does not wait for it. */
   #publish(job: Job, slots: RoundSlots, next: Job[]): void {
     const { pending } = job
+    if (pending?.kind === 'call') return void this.#call(job, pending)
     if (pending?.kind !== 'publish') {
       if (job.reply) void this.#reply(job)
       return
@@ -218,6 +233,15 @@ export class Rounds {
     void this.#afterPublication(job, Promise.all(sent))
   }
 
+  async #call(job: Job, operation: CallOperation): Promise<void> {
+    try {
+      const answer = await this.#calls.run(job, operation)
+      if (this.#guarded(job, () => job.resume(answer))) this.add(job)
+    } catch (error) {
+      this.#deps.observer.bug(error)
+    }
+  }
+
   async #afterPublication(job: Job, sent: Promise<unknown>): Promise<void> {
     try {
       await sent
@@ -227,6 +251,7 @@ export class Rounds {
     }
     if (!this.#guarded(job, () => job.resume('done'))) return
     if (job.reply) return this.#reply(job)
+    if (job.pending?.kind === 'call') return this.#call(job, job.pending)
     this.add(job)
   }
 
@@ -261,6 +286,7 @@ export class Rounds {
       if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
       return this.#retry(job, 'log')
     }
+    this.#calls.close(job)
     job.finish()
   }
 
@@ -270,13 +296,14 @@ export class Rounds {
       step()
       return true
     } catch (error) {
-      if (!(error instanceof ContentionError)) throw error
-      this.#retry(job, 'contention')
+      if (error instanceof UnansweredError) this.#retry(job, 'authorizer')
+      else if (error instanceof ContentionError) this.#retry(job, 'contention')
+      else throw error
       return false
     }
   }
 
-  #retry(job: Job, reason: 'store' | 'log' | 'contention'): void {
+  #retry(job: Job, reason: RetryReason): void {
     if (this.#stopped) return
     this.#deps.observer.retried(reason)
     const delayMs = Math.min(RETRY_MIN_MS * 2 ** Math.min(job.restarts, 10), RETRY_MAX_MS)

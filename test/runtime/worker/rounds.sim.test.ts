@@ -123,6 +123,7 @@ class Cluster {
       acknowledge: (acks) => slowly(() => store.acknowledge(acks)),
       counts: (keys) => slowly(() => store.counts(keys)),
       count: (increments) => slowly(() => store.count(increments)),
+      stash: (slot, secrets) => store.stash(slot, secrets),
       ping: () => store.ping(),
       close: () => store.close(),
     }

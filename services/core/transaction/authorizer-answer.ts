@@ -1,0 +1,15 @@
+// What another authorizer says of a card transaction, as a decision sees it. How it is asked is an adapter's business.
+
+/** Why it declined: declined, no funds, expired card, stolen card, suspected fraud. */
+export const AUTHORIZER_DECLINES = ['05', '51', '54', '43', '59'] as const
+export type AuthorizerDecline = (typeof AUTHORIZER_DECLINES)[number]
+
+export type AuthorizerAnswer =
+  | {
+      readonly kind: 'approved'
+      /** Six digits, where it gives one. */
+      readonly authorizationNumber?: string
+    }
+  | { readonly kind: 'declined'; readonly code: AuthorizerDecline }
+  /** It surely did nothing, or what it did is surely undone. */
+  | { readonly kind: 'not-done' }

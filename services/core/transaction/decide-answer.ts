@@ -1,0 +1,72 @@
+// The outcome of a transaction that another authorizer was asked for, once its answer is certain.
+
+import { chargeOf, newCharge } from '../card-token/decide-charge.ts'
+import type { Refund } from '../card-token/card-token.ts'
+import type { AuthorizerAnswer } from './authorizer-answer.ts'
+import type { ResponseCode } from './codes.ts'
+import type { CardCharge, ChargeRefund, TokenSpending } from './command.ts'
+import { approve, decline, type Asked, type Decision } from './decision.ts'
+import type { Pending } from './outcome.ts'
+import { scopeKey } from './scope.ts'
+
+/** A command that another authorizer can be asked for. */
+export type Askable = TokenSpending | CardCharge | ChargeRefund
+
+/**
+ * On the slot of the pending transaction, with the answer in `seen`. An approval that a reversal wants undone is undone
+ * there before it comes here, as `not-done`. Codes 00, 05, 43, 51, 54, 59, 91.
+ * @throws Error when the slot has no such pending transaction, or there is no answer.
+ */
+export function decideAnswer(asked: Asked<Askable>): Decision {
+  const { state, command, seen } = asked
+  const pending = state.pendings.get(scopeKey(command.scope))
+  if (!pending || !seen.answer) throw new Error('an answer needs its pending transaction')
+  if (seen.answer.kind === 'approved' && pending.undoneBy === undefined) return approved(asked, pending)
+  const { code, reason } = whyNot(pending, seen.answer, command.kind)
+  const { amountMinor, accountType } = pending
+  return decline(asked, code, reason, refundFacts(asked, pending, 'failed'), { amountMinor, accountType })
+}
+
+function approved(asked: Asked<Askable>, pending: Pending): Decision {
+  const { command } = asked
+  const { amountMinor, accountType } = pending
+  const facts = refundFacts(asked, pending, 'completed')
+  const charge = command.kind === 'CARD_CHARGE' ? newCharge({ ...asked, command }, amountMinor) : undefined
+  return approve(asked, 'authorizer-approved', facts, {
+    amountMinor,
+    accountType,
+    remote: true,
+    ...(charge ? { charge } : {}),
+  })
+}
+
+function whyNot(
+  { undoneBy }: Pending,
+  answer: AuthorizerAnswer,
+  kind: Askable['kind'],
+): { readonly code: ResponseCode; readonly reason: string } {
+  if (undoneBy !== undefined) return { code: '05', reason: 'undone-before-decision' }
+  if (answer.kind !== 'declined') return { code: '91', reason: 'authorizer-did-nothing' }
+  // Suspicion of fraud is told to merchants only.
+  const code = answer.code === '59' && kind !== 'CARD_CHARGE' ? '05' : answer.code
+  return { code, reason: `authorizer-declined-${answer.code}` }
+}
+
+/** A refund's end is written into its charge too. */
+function refundFacts({ state, command, drawn, seen }: Asked<Askable>, pending: Pending, end: Refund['state']) {
+  if (command.kind !== 'CHARGE_REFUND') return []
+  const original = scopeKey(command.original)
+  if (!chargeOf(state.outcomes.get(original))) throw new Error('a pending refund has its charge')
+  const authorizationNumber =
+    end === 'completed'
+      ? ((seen.answer?.kind === 'approved' ? seen.answer.authorizationNumber : undefined) ?? drawn.authorizationNumber)
+      : undefined
+  const refund: Refund = {
+    scope: scopeKey(command.scope),
+    amountMinor: pending.amountMinor,
+    state: end,
+    at: drawn.now,
+    ...(authorizationNumber === undefined ? {} : { authorizationNumber }),
+  }
+  return [{ kind: 'refund-recorded' as const, scope: original, refund }]
+}

@@ -133,7 +133,8 @@ function withoutNulls(value: unknown): unknown {
   const plain: Record<string, unknown> = {}
   for (const name in value) {
     const field = (value as Record<string, unknown>)[name]
-    if (field === null || typeof field === 'function') continue
+    // As a key of a map it would set the prototype.
+    if (field === null || typeof field === 'function' || name === '__proto__') continue
     plain[name] = typeof field === 'object' ? withoutNulls(field) : field
   }
   return plain

@@ -27,7 +27,7 @@ export function parseSchema(text: string): Schema {
   if (text.length > MAX_SCHEMA_TEXT) throw new SchemaError(`a schema of more than ${MAX_SCHEMA_TEXT} characters`)
   let type: Type
   try {
-    type = avro.Type.forSchema(JSON.parse(text) as avro.Schema, { typeHook: boundedArrays })
+    type = avro.Type.forSchema(JSON.parse(text) as avro.Schema, { typeHook: bounded })
   } catch (error) {
     throw new SchemaError(`not an Avro schema: ${error instanceof Error ? error.message.slice(0, 300) : 'unknown'}`)
   }
@@ -44,6 +44,8 @@ interface Tap {
   readonly buf: Uint8Array
   pos: number
   readLong(): number
+  readString(): string
+  skipString(): void
 }
 
 /** What avsc has on every type and its declarations leave out. */
@@ -53,44 +55,68 @@ interface Reading {
 }
 
 /**
- * avsc believes the count that stands before an array's items, and a size that may point backwards: four bytes could
- * ask for gigabytes, or for ever. Each item has a byte at least (`leastBytes`), so the bytes that are left bound it.
+ * avsc believes the count that stands before the items of an array or a map, and a size that may point backwards: four
+ * bytes could ask for gigabytes, or for ever. Each item has a byte at least (`leastBytes`), so the bytes that are left
+ * bound it.
  */
 class BoundedArray extends avro.types.ArrayType {
   _read(tap: Tap): unknown[] {
     const items: unknown[] = []
-    const reader = this.itemsType as unknown as Reading
-    for (let left = countOf(tap); left > 0; left = countOf(tap)) {
-      for (; left > 0; left--) items.push(reader._read(tap))
-    }
+    const reader = readingOf(this.itemsType)
+    eachItem(tap, () => void items.push(reader._read(tap)))
     return items
   }
 
   _skip(tap: Tap): void {
-    const reader = this.itemsType as unknown as Reading
-    for (let left = countOf(tap); left > 0; left = countOf(tap)) {
-      for (; left > 0; left--) reader._skip(tap)
-    }
+    const reader = readingOf(this.itemsType)
+    eachItem(tap, () => reader._skip(tap))
   }
 }
 
-/** Items of the next block, 0 at the end. A negative count is followed by a size, which nobody here needs. */
-function countOf(tap: Tap): number {
-  const count = tap.readLong()
-  if (count < 0) tap.readLong()
-  const items = Math.abs(count)
-  if (items > tap.buf.length - tap.pos) throw new RangeError('more items than bytes')
-  return items
+/** A null prototype, since anyone may choose the keys. */
+class BoundedMap extends avro.types.MapType {
+  _read(tap: Tap): object {
+    const values = Object.create(null) as Record<string, unknown>
+    const reader = readingOf(this.valuesType as Type)
+    eachItem(tap, () => {
+      const key = tap.readString()
+      values[key] = reader._read(tap)
+    })
+    return values
+  }
+
+  _skip(tap: Tap): void {
+    const reader = readingOf(this.valuesType as Type)
+    eachItem(tap, () => {
+      tap.skipString()
+      reader._skip(tap)
+    })
+  }
 }
 
-function boundedArrays(schema: avro.Schema, options: unknown): Type | undefined {
-  const isArray = typeof schema === 'object' && 'type' in schema && schema.type === 'array'
-  return isArray ? new BoundedArray(schema as never, options) : undefined
+function readingOf(type: Type): Reading {
+  return type as unknown as Reading
+}
+
+/** Blocks of items up to an empty one. A negative count is followed by a size, which nobody here needs. */
+function eachItem(tap: Tap, read: () => void): void {
+  for (let count = tap.readLong(); count !== 0; count = tap.readLong()) {
+    if (count < 0) tap.readLong()
+    const items = Math.abs(count)
+    if (items > tap.buf.length - tap.pos) throw new RangeError('more items than bytes')
+    for (let n = 0; n < items; n++) read()
+  }
+}
+
+function bounded(schema: avro.Schema, options: unknown): Type | undefined {
+  if (typeof schema !== 'object' || !('type' in schema)) return undefined
+  if (schema.type === 'array') return new BoundedArray(schema as never, options)
+  return schema.type === 'map' ? new BoundedMap(schema as never, options) : undefined
 }
 
 /**
  * How few bytes a value can have. A record within itself counts as none, which is safe.
- * @throws SchemaError for arrays of what may have none, and for maps.
+ * @throws SchemaError for arrays and maps of what may have none.
  */
 function leastBytes(type: Type, place: string, within: ReadonlySet<Type>): number {
   if (within.has(type)) return 0
@@ -98,16 +124,12 @@ function leastBytes(type: Type, place: string, within: ReadonlySet<Type>): numbe
   if (type instanceof avro.types.RecordType) {
     return type.fields.reduce((sum, field) => sum + leastBytes(field.type, `${place}.${field.name}`, deeper), 0)
   }
-  if (type instanceof avro.types.ArrayType) {
-    if (leastBytes(type.itemsType, `${place}[]`, deeper) === 0) {
-      throw new SchemaError(
-        `${place}: an array of items without bytes, which a few bytes could blow up. Give them a field`,
-      )
+  const items = itemsOf(type)
+  if (items) {
+    if (leastBytes(items, `${place}[]`, deeper) === 0) {
+      throw new SchemaError(`${place}: items without bytes, which a few bytes could blow up. Give them a field`)
     }
     return 1
-  }
-  if (type instanceof avro.types.MapType) {
-    throw new SchemaError(`${place}: a map, whose keys anyone could choose. Use an array of records`)
   }
   if (avro.Type.isType(type, 'union')) {
     for (const branch of (type as avro.types.UnwrappedUnionType).types) leastBytes(branch, place, deeper)
@@ -116,6 +138,11 @@ function leastBytes(type: Type, place: string, within: ReadonlySet<Type>): numbe
   if (type instanceof avro.types.FixedType) return type.size
   if (type instanceof avro.types.LogicalType) return leastBytes(type.underlyingType, place, deeper)
   return type.typeName === 'null' ? 0 : 1
+}
+
+function itemsOf(type: Type): Type | null {
+  if (type instanceof avro.types.ArrayType) return type.itemsType
+  return type instanceof avro.types.MapType ? (type.valuesType as Type) : null
 }
 
 const EMPTY = 0xc15d213aa4d7a795n

@@ -36,39 +36,68 @@ describe('a schema', () => {
     ['no JSON', '{', /not an Avro schema/],
     ['an unknown type', record({ name: 'a', type: 'text' }), /not an Avro schema: undefined type name/],
     ['no record', '"string"', /not a record/],
-    ['an array of nulls', array('null'), /x\.R\.list: an array of items without bytes/],
-    ['an array of empty records', array(empty), /x\.R\.list: an array of items without bytes/],
+    ['an array of nulls', array('null'), /x\.R\.list: items without bytes/],
+    ['an array of empty records', array(empty), /x\.R\.list: items without bytes/],
     ['an array of records of nulls', array({ ...empty, fields: [{ name: 'n', type: 'null' }] }), /without bytes/],
     ['an array of fixed values of no size', array({ type: 'fixed', name: 'F', size: 0 }), /size|without bytes/],
-    ['an array in an array of those', array({ type: 'array', items: 'null' }), /x\.R\.list\[\]: an array/],
+    ['an array in an array of those', array({ type: 'array', items: 'null' }), /x\.R\.list\[\]: items/],
     [
       'such an array in a union',
       record({ name: 'u', type: ['null', { type: 'array', items: empty }] }),
-      /x\.R\.u: an array/,
+      /x\.R\.u: items/,
     ],
-    ['a map', record({ name: 'm', type: { type: 'map', values: 'string' } }), /x\.R\.m: a map/],
+    ['a map of nulls', record({ name: 'm', type: { type: 'map', values: 'null' } }), /x\.R\.m: items without bytes/],
     ['far too much text', `${array('string')}${' '.repeat(300_000)}`, /more than 262144 characters/],
   ])('is refused with its place: %s', (_, text, reason) => {
     expect(() => parseSchema(text)).toThrow(SchemaError)
     expect(() => parseSchema(text)).toThrow(reason)
   })
 
-  it('may hold arrays of whatever has a byte at least, and itself', () => {
+  it('may hold arrays and maps of whatever has a byte at least, and itself', () => {
     const tree = { type: 'array', items: ['null', 'x.R'] }
     expect(parseSchema(record({ name: 'id', type: 'int' }, { name: 'of', type: tree })).fullName).toBe('x.R')
   })
 })
 
+/** Avro's longs: seven bits a byte, the sign in the lowest. */
+const long = (value: bigint) => {
+  const bytes: number[] = []
+  let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+  return Buffer.from([...bytes, Number(rest)])
+}
+
+describe('a map', () => {
+  const { type } = parseSchema(record({ name: 'map', type: { type: 'map', values: 'string' } }))
+
+  it('is refused at once when it says it has more items than there are bytes', () => {
+    const started = performance.now()
+    expect(() => void type.fromBuffer(long(30_000_000n))).toThrow('more items than bytes')
+    expect(performance.now() - started).toBeLessThan(50)
+  })
+
+  it('takes any key for a key', () => {
+    const map = JSON.parse('{"__proto__":"a","constructor":"b","":"c"}') as object
+    const read = type.fromBuffer(type.toBuffer({ map })) as { map: object }
+    expect(Object.entries(read.map)).toEqual(Object.entries(map))
+    expect(({} as Record<string, unknown>)['a']).toBeUndefined()
+  })
+
+  it('that a reader has not is skipped, and refused in the same way', () => {
+    const wider = parseSchema(
+      record({ name: 'map', type: { type: 'map', values: 'long' } }, { name: 'id', type: 'int' }),
+    )
+    const narrow = parseSchema(record({ name: 'id', type: 'int' }))
+    const resolver = narrow.type.createResolver(wider.type)
+    expect({
+      ...(narrow.type.fromBuffer(wider.type.toBuffer({ map: { a: 1, b: 2 }, id: 5 }), resolver) as object),
+    }).toEqual({ id: 5 })
+    expect(() => void narrow.type.fromBuffer(long(30_000_000n), resolver)).toThrow('more items than bytes')
+  })
+})
+
 describe('an array', () => {
   const { type } = parseSchema(array('string'))
-  /** Avro's longs: seven bits a byte, the sign in the lowest. */
-  const long = (value: bigint) => {
-    const bytes: number[] = []
-    let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))
-    for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
-    return Buffer.from([...bytes, Number(rest)])
-  }
-
   it.each<[string, Buffer]>([
     ['thirty million items in four bytes', long(30_000_000n)],
     ['more than an array can have', long(2n ** 40n)],

@@ -9,6 +9,7 @@ import { createIngress } from '../services/ingress/app.ts'
 import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
 import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
+import { AUDIT_VARIABLES, NOTARY_VARIABLES } from '../services/runtime/config-audit.ts'
 import { CLI_VARIABLES } from '../services/runtime/config-cli.ts'
 import { EMBEDDED_VARIABLES } from '../services/runtime/config-embedded.ts'
 import { INGRESS_VARIABLES } from '../services/runtime/config-ingress.ts'
@@ -26,7 +27,9 @@ export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
     configTable({
       ingress: INGRESS_VARIABLES,
       worker: WORKER_VARIABLES,
+      notary: NOTARY_VARIABLES,
       'command lines': CLI_VARIABLES,
+      audit: AUDIT_VARIABLES,
       embedded: EMBEDDED_VARIABLES,
     }),
   'response codes': async () => responseCodes(),

@@ -30,6 +30,18 @@ export interface KeyRing {
   presentedHashes(slot: string, digits: string): readonly string[]
 }
 
+/** Signs with one key: Ed25519 (RFC 8032). */
+export interface Signer {
+  readonly keyId: string
+  sign(text: string): Uint8Array
+}
+
+/** Checks signatures by the public keys it was given. */
+export interface SignatureVerifier {
+  readonly keyIds: readonly string[]
+  verify(keyId: string, text: string, signature: Uint8Array): 'right' | 'wrong' | 'unknown key'
+}
+
 /** A sealed value that does not open. Not retryable. */
 export class SealError extends Error {
   override readonly name = 'SealError'

@@ -2,14 +2,14 @@
 
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
+import type { KeyConfig, KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { ACCOUNT_TYPES, type AccountType } from '../core/account/account.ts'
 import { CARD_RESTRICTIONS, CARD_STATES, type CardRestriction, type CardState } from '../core/card/card.ts'
 import { passesLuhn } from '../core/card/mask.ts'
 import { amountMinor, minorOfPesos, type AmountMinor } from '../core/money/amount.ts'
 import { FINANCIAL_CODES, type FinancialCode } from '../core/transaction/codes.ts'
 import type { EnvironmentName } from './config-groups.ts'
-import { keyRingShape } from './config-keys.ts'
+import { keyRingShape, signingKeysShape } from './config-keys.ts'
 import { ConfigError, problemsOf, readTextFile } from './env.ts'
 
 /** The demo set of the contract, which embedded mode starts with. */
@@ -46,6 +46,8 @@ export interface Apps {
   readonly cards: readonly SeedCard[]
   /** Only of a demo. */
   readonly keys?: KeyRingConfig
+  /** Of the notary; only of a demo. */
+  readonly signingKeys?: readonly KeyConfig[]
 }
 
 const MAX_CLIENTS = 1_000
@@ -122,6 +124,7 @@ const appsShape = z.strictObject({
   evertec: z.array(evertecApp).max(MAX_APPS).default([]),
   cards: z.array(card).max(MAX_CARDS).default([]),
   keys: keyRingShape.optional(),
+  signingKeys: signingKeysShape.optional(),
 })
 
 /** @returns when the month of `YYYY-MM` is over in Bogotá, Unix milliseconds. */
@@ -158,6 +161,8 @@ function contradictions(apps: Apps, environment: EnvironmentName): readonly stri
   const { demo, clients, evertec, cards } = apps
   if (demo && environment === 'production') problems.push('.demo: the demo set must not be used in production')
   if (!demo && apps.keys) problems.push('.keys: only a demo may have its keys in this file: use KEYS')
+  if (!demo && apps.signingKeys)
+    problems.push('.signingKeys: only a demo may have its keys in this file: use SIGNING_KEYS')
   if (!demo && cards.length > 0) problems.push('.cards: only a demo may have cards in this file')
   const known = new Set(clients.map(({ id }) => id))
   if (known.size < clients.length) problems.push('.clients: two have one id')

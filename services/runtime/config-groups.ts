@@ -1,8 +1,9 @@
 // Groups of variables that several processes share, and what their values mean together.
 
+import { MAX_CHECKPOINT_RECORDS } from '../audit/checkpoint.ts'
 import { createKeyRing, KeyRingError, type KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { DEFAULT_RULES, type Rules } from '../core/subject/rules.ts'
-import { keyRingShape } from './config-keys.ts'
+import { keyRingShape, signingKeysShape } from './config-keys.ts'
 import { ConfigError, optionalVariable, variable, type Environment, type Values } from './env.ts'
 import { host, hostList, json, oneOf, pesos, port, redisUrl, text, wholeNumber, yesOrNo } from './env-values.ts'
 
@@ -33,6 +34,28 @@ export const keysVariables = {
   KEYS: optionalVariable(json(keyRingShape), {
     secret: true,
     description: 'The key ring as JSON: `identity`, `token` and `seal` keys. Needed unless the demo set brings one.',
+  }),
+} as const
+
+export const signingVariables = {
+  SIGNING_KEYS: optionalVariable(json(signingKeysShape), {
+    secret: true,
+    description:
+      'Ed25519 keys of the notary as JSON, newest first: `[{"id":"k1","key":"<32 bytes in base64>"}]`. The first one signs. Needed unless the demo set brings one.',
+  }),
+  AUDIT_PUBLIC_KEYS: optionalVariable(json(signingKeysShape), {
+    description: 'Public keys of all checkpoints that are checked, as `npm run audit -- keys` prints them.',
+  }),
+} as const
+
+export const notaryVariables = {
+  CHECKPOINT_SECONDS: variable(wholeNumber(1, 86_400), {
+    fallback: '10',
+    description: 'How old a record may get before a checkpoint covers it.',
+  }),
+  CHECKPOINT_RECORDS: variable(wholeNumber(1, MAX_CHECKPOINT_RECORDS), {
+    fallback: String(MAX_CHECKPOINT_RECORDS),
+    description: 'Records of one checkpoint, of all partitions together; when there are so many it is signed at once.',
   }),
 } as const
 

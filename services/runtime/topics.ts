@@ -19,6 +19,7 @@ export const TOPIC = {
   events: 'authorization.events',
   epochs: 'epochs',
   deadLetters: 'dead.letters',
+  checkpoints: 'audit.checkpoints',
 } as const
 
 export const TOPICS: readonly TopicSpec[] = [
@@ -54,4 +55,5 @@ export const TOPICS: readonly TopicSpec[] = [
     retentionMs: 30 * DAY_MS,
     purpose: 'records that are no message, with the reason',
   },
+  { name: TOPIC.checkpoints, partitions: 1, retentionMs: -1, purpose: "the notary's signed statements on the events" },
 ]

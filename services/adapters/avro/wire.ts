@@ -1,5 +1,4 @@
-// The wire in Avro: messages in single-object encoding, read whatever version wrote them, with CloudEvents headers in binary
-// mode and traceparent.
+// The wire in Avro: every message in single-object encoding, with CloudEvents headers in binary mode and traceparent.
 
 import { scopeKey } from '../../core/transaction/scope.ts'
 import { EPOCH_HEADER } from '../../core/subject/epochs.ts'
@@ -8,49 +7,32 @@ import type { Reply } from '../../core/transaction/reply.ts'
 import type { Request } from '../../core/transaction/command.ts'
 import type { Headers } from '../../ports/log.ts'
 import { MalformedRecordError, type DeadLetter, type Encoded, type Wire } from '../../ports/wire.ts'
+import { checkpointWire } from './checkpoint-wire.ts'
+import { eventHeadOf } from './event-head.ts'
 import { requestOf } from './request-shape.ts'
-import { ownDictionary, type Dictionary, type MessageType } from './dictionary.ts'
-import { fingerprintOf, MAX_LETTER_BYTES } from './single-object.ts'
+import { fingerprintOf, MAX_LETTER_BYTES, messageType, type MessageType } from './single-object.ts'
 
 const SOURCE = '/payment-token-service'
 const CONTENT_TYPE = 'application/avro'
 const TOKEN_SHOWN = 'token-shown'
 
-/** Every message of `schemas/`, of any version. One wire may be shared by a whole process. */
-export function createAvroWire(dictionary: Dictionary = ownDictionary()): Wire {
-  const request = dictionary.messageType('financial-request')
-  const reply = dictionary.messageType('financial-reply')
-  const deadLetter = dictionary.messageType('dead-letter')
-  const decision = dictionary.messageType('decision-event')
+/** Every message of `schemas/`. One wire may be shared by a whole process. */
+export function createAvroWire(): Wire {
+  const request = messageType('financial-request')
+  const reply = messageType('financial-reply')
+  const deadLetter = messageType('dead-letter')
+  const decision = messageType('decision-event')
   const events: Record<AuthorizationEvent['type'], MessageType> = {
     'transaction-decided': decision,
     'token-judged': decision,
     'transaction-pending': decision,
     'order-held': decision,
     'order-freed': decision,
-    'transaction-refused': dictionary.messageType('refusal-event'),
-    'rules-published': dictionary.messageType('rules-event'),
-    'epoch-raised': dictionary.messageType('epoch-event'),
+    'transaction-refused': messageType('refusal-event'),
+    'rules-published': messageType('rules-event'),
+    'epoch-raised': messageType('epoch-event'),
   }
-  const requestNames = new Set([request.name])
-  const replyNames = new Set([reply.name])
-  const eventNames = new Set(Object.values(events).map(({ name }) => name))
-  const letterNames = new Set([deadLetter.name])
-
-  /** By the fingerprint it was written under. @throws MalformedRecordError unless it is a message of these names. */
-  function decode(value: Uint8Array | null, names: ReadonlySet<string>, maxBytes?: number): object {
-    const fingerprint = fingerprintOf(value, maxBytes)
-    const reader = dictionary.reader(fingerprint)
-    if (!reader) {
-      throw new MalformedRecordError(
-        `no schema with the fingerprint ${fingerprint} is known here: if a newer release wrote it, run that release here, then publish it again`,
-      )
-    }
-    if (!names.has(reader.message)) {
-      throw new MalformedRecordError(`a message of ${reader.message}, not of ${[...names].join(', ')}`)
-    }
-    return reader.read(value as Uint8Array)
-  }
+  const eventTypes = new Map(Object.values(events).map((type) => [type.fingerprint, type]))
 
   return {
     encodeRequest({ body, replyPartition, traceparent }: Request): Encoded {
@@ -61,7 +43,8 @@ export function createAvroWire(dictionary: Dictionary = ownDictionary()): Wire {
       return { value: request.encode(content), headers: cloudEvent(id, 'financial.request', traceparent) }
     },
     decodeRequest({ value, headers }) {
-      return { ...requestOf(decode(value, requestNames)), traceparent: headers['traceparent'] }
+      expect(value, request)
+      return { ...requestOf(request.decode(value as Uint8Array)), traceparent: headers['traceparent'] }
     },
     encodeReply(answer: Reply, traceparent?: string): Encoded {
       const id = answer.inquiryId || `${answer.scope}#${answer.fingerprint}`
@@ -69,14 +52,22 @@ export function createAvroWire(dictionary: Dictionary = ownDictionary()): Wire {
       return { value: reply.encode(answer), headers: { ...headers, [TOKEN_SHOWN]: answer.tokenShown ? '1' : '0' } }
     },
     decodeReply({ value, headers }) {
-      return { ...(decode(value, replyNames) as Omit<Reply, 'tokenShown'>), tokenShown: headers[TOKEN_SHOWN] === '1' }
+      expect(value, reply)
+      return {
+        ...(reply.decode(value as Uint8Array) as Omit<Reply, 'tokenShown'>),
+        tokenShown: headers[TOKEN_SHOWN] === '1',
+      }
     },
     encodeEvent(event: AuthorizationEvent): Encoded {
       return { value: events[event.type].encode(event), headers: eventHeaders(event) }
     },
     decodeEvent(value) {
-      return decode(value, eventNames) as AuthorizationEvent
+      const type = eventTypes.get(fingerprintOf(value))
+      if (!type) throw new MalformedRecordError('a message of another schema')
+      return type.decode(value as Uint8Array) as AuthorizationEvent
     },
+    eventHead: (value) => eventHeadOf(value, fingerprintOf(value)),
+    ...checkpointWire((time, id, type) => timed(time, cloudEvent(id, type))),
     eventHeaders,
     encodeDeadLetter(letter: DeadLetter): Encoded {
       const id = `${letter.topic}-${letter.partition}-${letter.offset}`
@@ -86,10 +77,16 @@ export function createAvroWire(dictionary: Dictionary = ownDictionary()): Wire {
       }
     },
     decodeDeadLetter(value) {
-      const letter = decode(value, letterNames, MAX_LETTER_BYTES) as Omit<DeadLetter, 'offset'> & { offset: number }
+      expect(value, deadLetter, MAX_LETTER_BYTES)
+      const letter = deadLetter.decode(value as Uint8Array) as Omit<DeadLetter, 'offset'> & { offset: number }
       return { ...letter, offset: BigInt(letter.offset) }
     },
   }
+}
+
+function expect(value: Uint8Array | null, type: MessageType, maxBytes?: number): void {
+  if (fingerprintOf(value, maxBytes) !== type.fingerprint)
+    throw new MalformedRecordError(`not a message of ${type.name}`)
 }
 
 function eventHeaders(event: AuthorizationEvent): Headers {

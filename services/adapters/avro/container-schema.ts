@@ -1,0 +1,85 @@
+// The rows of exported files: a record of a topic as it was, its value as a typed datum that any Avro tool shows, next
+// to what makes the value's bytes whole again. Only the layout; reading and writing stand beside.
+
+import { fingerprintOf, messageType } from './single-object.ts'
+import { schemaOf } from './schema-text.ts'
+
+/** Messages whose values stand typed in a file of a topic. Others, and what is no message at all, stand as bytes. */
+const MESSAGES = ['decision-event', 'refusal-event', 'rules-event', 'epoch-event', 'checkpoint'] as const
+/** Places in the union of values that are no types of ours. */
+export const NO_VALUE = 0
+export const FOREIGN_VALUE = 1
+const FIRST_TYPE = 2
+
+export interface TypedValue {
+  /** Place in the union. */
+  readonly branch: number
+  /** Bytes of the value that stand before its datum. */
+  readonly framingBytes: number
+}
+
+export interface RowLayout {
+  readonly schema: object
+  /** How a value stands in a row. */
+  typed(value: Uint8Array | null): TypedValue
+}
+
+/** Single-object encoding: marker and fingerprint. */
+const FRAMING_BYTES = 10
+
+/** The layout of files written now. Files carry their schema, so that older ones stay readable. */
+export function rowLayout(): RowLayout {
+  const types = MESSAGES.map((name) => ({ name, message: messageType(name), schema: schemaOf(name) }))
+  const branches = new Map(types.map(({ message }, i) => [message.fingerprint, { message, branch: FIRST_TYPE + i }]))
+  const schema = {
+    type: 'record',
+    name: 'ExportedRecord',
+    namespace: 'payment.token.export',
+    doc: 'A record of a topic. Its value is `framing` followed by the Avro encoding of `value`, but for foreign bytes.',
+    fields: [
+      { name: 'partition', type: 'int' },
+      { name: 'offset', type: 'long' },
+      { name: 'timestamp', type: { type: 'long', logicalType: 'timestamp-millis' } },
+      { name: 'key', type: ['null', 'string'] },
+      { name: 'headers', type: { type: 'map', values: 'string' } },
+      { name: 'framing', type: 'bytes', doc: 'What stands before the datum in the record.' },
+      { name: 'datumBytes', type: 'int', doc: 'Bytes of the datum that follows, for readers that skip it.' },
+      {
+        name: 'value',
+        type: [
+          'null',
+          'bytes',
+          // Two messages, and two versions of one, use the same names for their parts: each has a namespace of its own.
+          ...types.map(({ message, schema: own }) => ({ ...own, namespace: `payment.token.f${message.fingerprint}` })),
+        ],
+      },
+    ],
+  }
+  return {
+    schema,
+    typed(value) {
+      if (!value) return { branch: NO_VALUE, framingBytes: 0 }
+      const known = branches.get(safeFingerprint(value))
+      // A file must be whole for every tool: what does not decode stands as bytes.
+      if (!known || !isWhole(() => known.message.decode(value))) return { branch: FOREIGN_VALUE, framingBytes: 0 }
+      return { branch: known.branch, framingBytes: FRAMING_BYTES }
+    },
+  }
+}
+
+function safeFingerprint(value: Uint8Array): string {
+  try {
+    return fingerprintOf(value)
+  } catch {
+    return ''
+  }
+}
+
+function isWhole(decode: () => object): boolean {
+  try {
+    decode()
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,19 +1,20 @@
 // npm run events: decoded authorization events, those that are there and with --follow those that come.
 
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
-import { Barriers } from '../core/subject/epochs.ts'
 import type { AuthorizationEvent } from '../core/subject/event.ts'
 import { scopeKey } from '../core/transaction/scope.ts'
+import { EpochGate } from '../consumer/epoch-gate.ts'
+import { followPartitions } from '../consumer/follow-events.ts'
+import { parseStart, START_FORMS, startOffsets, type Start } from '../consumer/start.ts'
 import type { Log, StoredRecord } from '../ports/log.ts'
 import { MalformedRecordError } from '../ports/wire.ts'
-import { readEpochs } from '../runtime/epochs.ts'
 import { TOPIC } from '../runtime/topics.ts'
 import { connectToRead, explain } from './connect.ts'
 
 interface Options {
   readonly follow: boolean
-  readonly from: 'beginning' | 'end'
+  readonly from: Start
   readonly json: boolean
 }
 
@@ -23,7 +24,7 @@ const wire = createAvroWire()
 const program = new Command('npm run events --')
   .description('Prints authorization events. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.')
   .option('-f, --follow', 'go on with events as they come, until Ctrl-C', false)
-  .addOption(new Option('--from <where>', 'where to begin').choices(['beginning', 'end']).default('beginning'))
+  .option('--from <where>', `where to begin: ${START_FORMS}`, startOf, 'beginning')
   .option('--json', 'whole events, one JSON text a line', false)
 await run(program.parse().opts<Options>())
 
@@ -31,8 +32,8 @@ async function run(options: Options): Promise<void> {
   let log: Log | null = null
   try {
     log = await connectToRead(process.env)
-    const partitions = await log.partitions(TOPIC.events)
-    await (options.follow ? follow(log, partitions, options) : readAll(log, partitions, options))
+    const from = await startOffsets(log, TOPIC.events, options.from)
+    await (options.follow ? follow(log, from, options) : readAll(log, from, options))
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`)
     process.exitCode = EXIT_FAILED
@@ -41,49 +42,45 @@ async function run(options: Options): Promise<void> {
   }
 }
 
-async function readAll(log: Log, partitions: number, options: Options): Promise<void> {
-  const barriers = new Barriers()
-  for (let partition = 0; partition < partitions; partition++) {
-    for await (const record of log.read(TOPIC.events, partition)) print(record, barriers, options)
+/** @throws InvalidArgumentError, which commander tells with the option's name. */
+function startOf(text: string): Start {
+  const start = parseStart(text, Date.now())
+  if (start === null) throw new InvalidArgumentError(`It must be ${START_FORMS}.`)
+  return start
+}
+
+async function readAll(log: Log, from: readonly bigint[], options: Options): Promise<void> {
+  const gate = new EpochGate(log, wire)
+  for (const [partition, offset] of from.entries()) {
+    for await (const record of log.read(TOPIC.events, partition, offset)) await print([record], gate, options)
   }
 }
 
 /** Until a signal, or until the log is gone for good. */
-async function follow(log: Log, partitions: number, options: Options): Promise<void> {
+async function follow(log: Log, from: readonly bigint[], options: Options): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
-  const { promise: fenced, resolve } = Promise.withResolvers<Barriers>()
-  const subscriptions = await Promise.all(
-    Array.from({ length: partitions }, (_, partition) =>
-      log.follow({
-        topic: TOPIC.events,
-        partition,
-        from: options.from,
-        onRecords: async (records) => {
-          const barriers = await fenced
-          records.forEach((record) => print(record, barriers, options))
-        },
-      }),
-    ),
-  )
-  const latest = options.from === 'end' ? (await readEpochs(log, wire)).latest : null
-  resolve(new Barriers(() => latest?.epoch ?? 0))
-  await Promise.race([ended, ...subscriptions.map((subscription) => subscription.failed)])
-  await Promise.all(subscriptions.map((subscription) => subscription.stop()))
+  const gate = new EpochGate(log, wire)
+  const subscription = await followPartitions(log, TOPIC.events, from, (records) => print(records, gate, options))
+  await Promise.race([ended, subscription.failed])
+  await subscription.stop()
 }
 
-function print(record: StoredRecord, barriers: Barriers, { json }: Options): void {
+async function print(records: readonly StoredRecord[], gate: EpochGate, options: Options): Promise<void> {
+  const standings = await gate.judge(records)
+  records.forEach((record, index) => process.stdout.write(`${lineOf(record, standings[index] === 'void', options)}\n`))
+}
+
+function lineOf(record: StoredRecord, isVoid: boolean, { json }: Options): string {
   const place = `${record.partition}/${record.offset}`
-  const isVoid = barriers.judge(record) === 'void'
   try {
     const event = wire.decodeEvent(record.value)
-    process.stdout.write(
-      `${json ? JSON.stringify({ place, ...(isVoid ? { void: true } : {}), ...event }) : `${place} ${isVoid ? 'VOID ' : ''}${line(event)}`}\n`,
-    )
+    if (json) return JSON.stringify({ place, ...(isVoid ? { void: true } : {}), ...event })
+    return `${place} ${isVoid ? 'VOID ' : ''}${line(event)}`
   } catch (error) {
     if (!(error instanceof MalformedRecordError)) throw error
-    process.stdout.write(`${place} no event of ours: ${error.message}\n`)
+    return `${place} no event of ours: ${error.message}`
   }
 }
 

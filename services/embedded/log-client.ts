@@ -6,6 +6,11 @@ import { text } from 'node:stream/consumers'
 import { LogError, type FollowOptions, type Log, type StoredRecord, type Subscription } from '../ports/log.ts'
 import type { WireExtent, WireStored } from './log-server.ts'
 
+/** What the service sends first to who follows. */
+const FOLLOWING = '{"following":true}'
+/** Before a record whose handler failed is handed over again. */
+const REDELIVERY_MS = 50
+
 /** Connects with the first call. Every call throws LogError when the service is not there. */
 export function borrowLog(path: string): Log {
   const call = async (target: string, body?: string): Promise<IncomingMessage> => {
@@ -50,32 +55,38 @@ export function borrowLog(path: string): Log {
   }
 }
 
-/** Resolves once the service says that the position is fixed. */
+/** Resolves once the service says that the position is fixed. The handler is awaited, and asked again when it fails. */
 async function follow(response: IncomingMessage, { onRecords }: FollowOptions): Promise<Subscription> {
   const lines = createInterface({ input: response })
+  // A cut connection ends both; without a listener either would end the process.
+  response.on('error', () => lines.close()).on('close', () => lines.close())
+  lines.on('error', () => lines.close())
+  const each = lines[Symbol.asyncIterator]()
+  const first = await each.next()
+  if (first.value !== FOLLOWING) throw new LogError('the embedded service went away')
   const { promise: failed, reject } = Promise.withResolvers<never>()
   failed.catch(() => undefined)
   let stopped = false
-  await new Promise<void>((resolve, refuse) => {
-    lines.on('line', (line) => {
-      if (line === '{"following":true}') resolve()
-      else void onRecords([stored(line)])
-    })
-    lines.once('close', () => {
-      const gone = new LogError('the embedded service went away')
-      refuse(gone)
-      if (!stopped) reject(gone)
-    })
-    // A cut connection ends both; without a listener either would end the process.
-    response.on('error', () => lines.close())
-    lines.on('error', () => lines.close())
-  })
+  const handOver = async (record: StoredRecord) => {
+    while (!stopped) {
+      try {
+        return await onRecords([record])
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, REDELIVERY_MS))
+      }
+    }
+  }
+  const reading = (async () => {
+    for (let next = await each.next(); !next.done; next = await each.next()) await handOver(stored(next.value))
+  })()
+  const gone = () => reject(new LogError('the embedded service went away'))
+  reading.then(gone, gone)
   return {
     failed,
-    stop: () => {
+    stop: async () => {
       stopped = true
       response.destroy()
-      return Promise.resolve()
+      await reading.catch(() => undefined)
     },
   }
 }

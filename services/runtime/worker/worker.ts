@@ -5,20 +5,17 @@ import { createHash } from 'node:crypto'
 import { RULE_VERSION } from '../../core/subject/rules.ts'
 import { begin } from '../../protocol/run.ts'
 import type { Shell } from '../../protocol/operations.ts'
-import { LogError, type Batch, type Log, type StoredRecord, type Subscription } from '../../ports/log.ts'
+import type { Batch, Log, StoredRecord, Subscription } from '../../ports/log.ts'
 import { SealError } from '../../ports/keys.ts'
 import type { Store } from '../../ports/store.ts'
 import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
+import { deadLetterOf, untilPublished } from '../dead-letters.ts'
 import { TOPIC } from '../topics.ts'
 import { Job } from './job.ts'
 import { Offsets } from './offsets.ts'
 import { Rounds, type RoundsObserver } from './rounds.ts'
 
-const RETRY_MS = 500
 const DRAIN_POLL_MS = 10
-/** Of a record that is no request: with its place and reason it must still be a record of at most 1 MB. */
-const MAX_BURIED_BYTES = 900_000
-const MAX_BURIED_KEY = 1_024
 
 export interface WorkerObserver extends RoundsObserver {
   deadLetter(reason: string): void
@@ -133,18 +130,9 @@ class Intake {
 
   async #bury(record: StoredRecord, reason: string, finish: () => void): Promise<void> {
     const { wire, log, observer } = this.#deps
-    const { topic, partition, offset, key, value } = record
-    const whole = (value?.byteLength ?? 0) <= MAX_BURIED_BYTES
-    const letter = wire.encodeDeadLetter({
-      topic,
-      partition,
-      offset,
-      key: key?.slice(0, MAX_BURIED_KEY),
-      value: value?.subarray(0, MAX_BURIED_BYTES),
-      reason: whole ? reason : `${reason}; its first ${MAX_BURIED_BYTES} bytes are kept`,
-    })
+    const letter = deadLetterOf(wire, record, reason)
     const published = await untilPublished(
-      () => log.publish([{ topic: TOPIC.deadLetters, key: `${topic}-${partition}-${offset}`, ...letter }]),
+      () => log.publish([letter]),
       () => this.#stopped,
     )
     if (!published) return
@@ -156,19 +144,5 @@ class Intake {
     const waiting = this.#waiting
     this.#waiting = []
     for (const resolve of waiting) resolve()
-  }
-}
-
-/** Publish, again and again until it is acknowledged or nobody wants it any more. */
-async function untilPublished(publish: () => Promise<void>, given: () => boolean): Promise<boolean> {
-  for (;;) {
-    try {
-      await publish()
-      return true
-    } catch (error) {
-      if (!(error instanceof LogError)) throw error
-      if (given()) return false
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-    }
   }
 }

@@ -1,0 +1,56 @@
+// Work in order for each key, at the same time for different keys, bounded twice: how many are taken up, and how many of
+// them run. What waits for its next attempt does not run.
+
+export class Lanes {
+  readonly #maxTaken: number
+  readonly #maxRunning: number
+  /** The last work of each key. */
+  readonly #last = new Map<string, Promise<void>>()
+  #taken = 0
+  #running = 0
+  #waitingToRun: (() => void)[] = []
+  #waitingForRoom: (() => void)[] = []
+
+  constructor(maxTaken: number, maxRunning: number) {
+    this.#maxTaken = maxTaken
+    this.#maxRunning = maxRunning
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** Resolves when another one can be taken up. */
+  async room(): Promise<void> {
+    while (this.#taken >= this.#maxTaken) await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
+  }
+
+  /** Take work up: it begins when the earlier work of its key has ended. `work` must not reject. */
+  add(key: string, work: () => Promise<void>): void {
+    this.#taken++
+    const before = this.#last.get(key) ?? Promise.resolve()
+    const now = before.then(work).finally(() => {
+      this.#taken--
+      if (this.#last.get(key) === now) this.#last.delete(key)
+      for (const resume of this.#waitingForRoom.splice(0)) resume()
+    })
+    this.#last.set(key, now)
+  }
+
+  /** Run one step, when fewer than the limit run. */
+  async run<T>(step: () => Promise<T>): Promise<T> {
+    while (this.#running >= this.#maxRunning) await new Promise<void>((resolve) => this.#waitingToRun.push(resolve))
+    this.#running++
+    try {
+      return await step()
+    } finally {
+      this.#running--
+      this.#waitingToRun.shift()?.()
+    }
+  }
+
+  /** Resolves when all that was taken up has ended. */
+  async drained(): Promise<void> {
+    while (this.#last.size > 0) await Promise.all(this.#last.values())
+  }
+}

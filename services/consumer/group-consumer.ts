@@ -88,7 +88,6 @@ class Running {
   readonly #stopping = new AbortController()
   /** The handlers' time is up. */
   readonly #over = new AbortController()
-  readonly #stopped: Promise<void>
 
   constructor(options: ConsumerOptions) {
     const { maxInFlight = DEFAULT_MAX_IN_FLIGHT, concurrency = DEFAULT_CONCURRENCY, window = DEFAULT_WINDOW } = options
@@ -100,7 +99,6 @@ class Running {
     this.failed = promise
     this.failed.catch(() => undefined)
     this.#fail = reject
-    this.#stopped = new Promise((resolve) => this.#stopping.signal.addEventListener('abort', () => resolve()))
   }
 
   /** Resolves when all records of the batch are taken up, not when they are handled. */
@@ -108,11 +106,12 @@ class Running {
     const { wire, wanted = () => true, observer } = this.#options
     const standings = await this.#gate.judge(batch.records)
     for (const [index, record] of batch.records.entries()) {
-      await Promise.race([this.#lanes.room(), this.#stopped])
-      if (this.#stopping.signal.aborted) return
-      const finished = this.#offsets.take(batch, record.offset)
       const taken = takeRecord(record, standings[index] ?? 'valid', wire)
-      if (taken.kind === 'event' && wanted(taken.event)) {
+      const kept = taken.kind === 'malformed' || (taken.kind === 'event' && wanted(taken.event))
+      const begins = kept ? await this.#lanes.reserve() : !this.#stopping.signal.aborted
+      if (!begins) return
+      const finished = this.#offsets.take(batch, record.offset)
+      if (kept && taken.kind === 'event') {
         this.#add(taken.event.subject ?? taken.event.id, () => this.#handle(taken.event, record, finished))
       } else if (taken.kind === 'malformed') {
         observer?.dropped?.('malformed')
@@ -126,24 +125,30 @@ class Running {
 
   /** Ends by itself: `failed` says why. */
   end(error: unknown): void {
-    this.#stopping.abort()
+    this.#stopNow()
     this.#fail(error)
   }
 
   async stop(subscription: Subscription, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs
-    this.#stopping.abort()
+    this.#stopNow()
     while (this.#lanes.taken > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS)
     this.#over.abort()
     await subscription.stop()
   }
 
+  #stopNow(): void {
+    this.#stopping.abort()
+    this.#lanes.close()
+  }
+
   #add(lane: string, work: () => Promise<void>): void {
     const { observer } = this.#options
-    const tell = () => observer?.inFlight?.(this.#lanes.taken)
-    this.#lanes.add(lane, () => work().catch((error: unknown) => this.end(error)))
-    tell()
-    void this.#lanes.room().then(tell)
+    observer?.inFlight?.(this.#lanes.taken)
+    this.#lanes.add(lane, async () => {
+      await work().catch((error: unknown) => this.end(error))
+      observer?.inFlight?.(this.#lanes.taken - 1)
+    })
   }
 
   async #handle(event: PublicEvent, record: StoredRecord, finished: () => void): Promise<void> {

@@ -6,6 +6,7 @@ export class Lanes {
   readonly #maxRunning: number
   /** The last work of each key. */
   readonly #last = new Map<string, Promise<void>>()
+  #closed = false
   #taken = 0
   #running = 0
   #waitingToRun: (() => void)[] = []
@@ -20,14 +21,24 @@ export class Lanes {
     return this.#taken
   }
 
-  /** Resolves when another one can be taken up. */
-  async room(): Promise<void> {
-    while (this.#taken >= this.#maxTaken) await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
+  /** Waits for room and takes it, for one `add`. @returns false when no more is taken up: there will be no `add`. */
+  async reserve(): Promise<boolean> {
+    while (this.#taken >= this.#maxTaken && !this.#closed) {
+      await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
+    }
+    if (this.#closed) return false
+    this.#taken++
+    return true
   }
 
-  /** Take work up: it begins when the earlier work of its key has ended. `work` must not reject. */
+  /** Take nothing more up; who waits for room is told. */
+  close(): void {
+    this.#closed = true
+    for (const resume of this.#waitingForRoom.splice(0)) resume()
+  }
+
+  /** After `reserve`: the work begins when the earlier work of its key has ended. `work` must not reject. */
   add(key: string, work: () => Promise<void>): void {
-    this.#taken++
     const before = this.#last.get(key) ?? Promise.resolve()
     const now = before.then(work).finally(() => {
       this.#taken--

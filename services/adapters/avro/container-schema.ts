@@ -1,8 +1,8 @@
 // The rows of exported files: a record of a topic as it was, its value as a typed datum that any Avro tool shows, next
 // to what makes the value's bytes whole again. Only the layout; reading and writing stand beside.
 
-import { fingerprintOf, messageType } from './single-object.ts'
-import { schemaOf } from './schema-text.ts'
+import { ownDictionary, type Dictionary } from './dictionary.ts'
+import { HEADER_BYTES, MAX_MESSAGE_BYTES, singleObjectFingerprint } from './single-object.ts'
 
 /** Messages whose values stand typed in a file of a topic. Others, and what is no message at all, stand as bytes. */
 const MESSAGES = ['decision-event', 'refusal-event', 'rules-event', 'epoch-event', 'checkpoint'] as const
@@ -24,13 +24,10 @@ export interface RowLayout {
   typed(value: Uint8Array | null): TypedValue
 }
 
-/** Single-object encoding: marker and fingerprint. */
-const FRAMING_BYTES = 10
-
-/** The layout of files written now. Files carry their schema, so that older ones stay readable. */
-export function rowLayout(): RowLayout {
-  const types = MESSAGES.map((name) => ({ name, message: messageType(name), schema: schemaOf(name) }))
-  const branches = new Map(types.map(({ message }, i) => [message.fingerprint, { message, branch: FIRST_TYPE + i }]))
+/** The layout of files written now: a type for each version of a message. Files carry their schema, so that older ones stay readable. */
+export function rowLayout(dictionary: Dictionary = ownDictionary()): RowLayout {
+  const types = MESSAGES.flatMap((name) => dictionary.readersOf(name))
+  const branches = new Map(types.map((reader, i) => [reader.schema.fingerprint, { reader, branch: FIRST_TYPE + i }]))
   const schema = {
     type: 'record',
     name: 'ExportedRecord',
@@ -50,7 +47,10 @@ export function rowLayout(): RowLayout {
           'null',
           'bytes',
           // Two messages, and two versions of one, use the same names for their parts: each has a namespace of its own.
-          ...types.map(({ message, schema: own }) => ({ ...own, namespace: `payment.token.f${message.fingerprint}` })),
+          ...types.map(({ schema: { text, fingerprint } }) => ({
+            ...(JSON.parse(text) as object),
+            namespace: `payment.token.f${fingerprint}`,
+          })),
         ],
       },
     ],
@@ -59,19 +59,12 @@ export function rowLayout(): RowLayout {
     schema,
     typed(value) {
       if (!value) return { branch: NO_VALUE, framingBytes: 0 }
-      const known = branches.get(safeFingerprint(value))
+      if (value.byteLength > MAX_MESSAGE_BYTES) return { branch: FOREIGN_VALUE, framingBytes: 0 }
+      const known = branches.get(singleObjectFingerprint(value) ?? '')
       // A file must be whole for every tool: what does not decode stands as bytes.
-      if (!known || !isWhole(() => known.message.decode(value))) return { branch: FOREIGN_VALUE, framingBytes: 0 }
-      return { branch: known.branch, framingBytes: FRAMING_BYTES }
+      if (!known || !isWhole(() => known.reader.read(value))) return { branch: FOREIGN_VALUE, framingBytes: 0 }
+      return { branch: known.branch, framingBytes: HEADER_BYTES }
     },
-  }
-}
-
-function safeFingerprint(value: Uint8Array): string {
-  try {
-    return fingerprintOf(value)
-  } catch {
-    return ''
   }
 }
 

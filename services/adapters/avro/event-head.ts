@@ -2,23 +2,27 @@
 // whose schema has them elsewhere is decoded whole.
 
 import { MalformedRecordError, type EventHead } from '../../ports/wire.ts'
-import { messageType } from './single-object.ts'
-import { schemaOf } from './schema-text.ts'
+import type { Dictionary, MessageReader, MessageType } from './dictionary.ts'
+import { HEADER_BYTES } from './single-object.ts'
 
-const HEADER_BYTES = 10
-const EVENTS = ['decision-event', 'refusal-event', 'rules-event', 'epoch-event'] as const
 const WANTED: ReadonlySet<string> = new Set(['type', 'slot', 'version', 'previousHash', 'epoch', 'runId'])
 
-type Reader = (bytes: Uint8Array) => EventHead
+type HeadReader = (bytes: Uint8Array) => EventHead
 
-let readers: ReadonlyMap<string, Reader> | undefined
-
-/** @throws MalformedRecordError when the fingerprint is of no event, or the bytes end too soon. */
-export function eventHeadOf(value: Uint8Array | null, fingerprint: string): EventHead {
-  readers ??= new Map(EVENTS.map((name) => readerOf(name)))
-  const reader = readers.get(fingerprint)
-  if (!reader || !value) throw new MalformedRecordError('a message of another schema')
-  return reader(value)
+/** What it gives throws MalformedRecordError when the bytes are of no event, or end too soon. */
+export function eventHeads(
+  dictionary: Dictionary,
+  events: readonly MessageType[],
+): (value: Uint8Array | null) => EventHead {
+  const names = new Set(events.map(({ name }) => name))
+  /** By the reader of the schema that was written: as many as there are versions. */
+  const readers = new Map<MessageReader, HeadReader>()
+  return (value) => {
+    const reader = dictionary.find(value, names)
+    let read = readers.get(reader)
+    if (!read) readers.set(reader, (read = headReaderOf(reader)))
+    return read(value as Uint8Array)
+  }
 }
 
 interface Field {
@@ -26,15 +30,14 @@ interface Field {
   readonly type: unknown
 }
 
-function readerOf(name: string): readonly [string, Reader] {
-  const { fingerprint, decode } = messageType(name)
-  const { fields } = schemaOf(name) as { readonly fields: readonly Field[] }
+function headReaderOf({ schema, read }: MessageReader): HeadReader {
+  const { fields } = JSON.parse(schema.text) as { readonly fields: readonly Field[] }
   const plain = fields.findIndex(({ type }) => type !== 'string' && type !== 'long' && type !== 'int')
   const leading = plain < 0 ? fields : fields.slice(0, plain)
   const wanted = fields.filter((field) => WANTED.has(field.name))
-  if (!wanted.every((field) => leading.includes(field))) return [fingerprint, (bytes) => decode(bytes) as EventHead]
+  if (!wanted.every((field) => leading.includes(field))) return (bytes) => read(bytes) as EventHead
   const last = leading.findLastIndex((field) => WANTED.has(field.name))
-  return [fingerprint, (bytes) => readLeading(bytes, leading.slice(0, last + 1))]
+  return (bytes) => readLeading(bytes, leading.slice(0, last + 1))
 }
 
 function readLeading(value: Uint8Array, fields: readonly Field[]): EventHead {

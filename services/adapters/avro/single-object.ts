@@ -1,57 +1,52 @@
-// Avro single-object encoding: C3 01, the schema's CRC-64-AVRO fingerprint, the datum. The only file that names avsc.
+// Avro single-object encoding: C3 01, the schema's CRC-64-AVRO fingerprint, the datum. Knows bytes, no schema.
 
-import { readFileSync } from 'node:fs'
-import avro from 'avsc'
 import { MalformedRecordError } from '../../ports/wire.ts'
 
 const MAGIC = 0xc301
-const HEADER_BYTES = 10
+const MAGIC_BYTES = 2
+export const HEADER_BYTES = 10
+/** What a record in Confluent's wire format begins with: a zero, then a registry's id of the schema. */
+const CONFLUENT_MAGIC = 0
+const CONFLUENT_HEADER_BYTES = 5
 /** A message above this size is refused before it is decoded: ours have a few kilobytes. */
 export const MAX_MESSAGE_BYTES = 65_536
 /** But for dead letters, which hold foreign records as they were: as much as a log takes. */
 export const MAX_LETTER_BYTES = 1_000_000
-const SCRATCH_BYTES = 8_192
 
-const SCHEMAS = new URL('../../../schemas/', import.meta.url)
-
-/** One message type: a schema with its codec. */
-export interface MessageType {
-  readonly name: string
-  /** Hex of the fingerprint as it stands in the header. */
-  readonly fingerprint: string
-  encode(value: object): Uint8Array
-  /** @throws MalformedRecordError */
-  decode(bytes: Uint8Array): object
-}
-
-/** Load `schemas/<name>.avsc`. */
-export function messageType(name: string): MessageType {
-  const type = avro.Type.forSchema(JSON.parse(readFileSync(new URL(`${name}.avsc`, SCHEMAS), 'utf8')))
-  const fingerprint = crc64(Buffer.from(JSON.stringify(type.schema()), 'utf8'))
+/** The bytes before a datum of that schema. */
+export function headerOf(fingerprint: string): Buffer {
   const header = Buffer.alloc(HEADER_BYTES)
   header.writeUInt16BE(MAGIC, 0)
-  header.writeBigUInt64LE(fingerprint, 2)
-  const scratch = Buffer.alloc(SCRATCH_BYTES)
-  header.copy(scratch)
+  header.write(fingerprint, MAGIC_BYTES, 'hex')
+  return header
+}
 
-  function encode(value: object): Uint8Array {
-    const end = type.encode(value, scratch, HEADER_BYTES)
-    if (end > 0) return Buffer.from(scratch.subarray(0, end))
-    return Buffer.concat([header, type.toBuffer(value)])
-  }
+/** The fingerprint in the header, or null when the bytes are no single-object encoding. */
+export function singleObjectFingerprint(bytes: Uint8Array): string | null {
+  if (bytes.byteLength < HEADER_BYTES || bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff)) return null
+  return Buffer.from(bytes.buffer, bytes.byteOffset + MAGIC_BYTES, HEADER_BYTES - MAGIC_BYTES).toString('hex')
+}
 
-  function decode(bytes: Uint8Array): object {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    let value: unknown
-    try {
-      value = type.fromBuffer(buffer.subarray(HEADER_BYTES))
-    } catch {
-      throw new MalformedRecordError(`not a datum of ${name}`)
-    }
-    return withoutNulls(value) as object
-  }
+/** The registry's id of the schema, or null when the bytes are not in Confluent's wire format. */
+export function confluentId(bytes: Uint8Array): number | null {
+  if (bytes.byteLength < CONFLUENT_HEADER_BYTES || bytes[0] !== CONFLUENT_MAGIC) return null
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1)
+}
 
-  return { name, fingerprint: header.subarray(2).toString('hex'), encode, decode }
+/** The same datum under a registry's id. @throws RangeError unless the bytes are in single-object encoding. */
+export function toConfluent(bytes: Uint8Array, id: number): Buffer {
+  if (singleObjectFingerprint(bytes) === null) throw new RangeError('not in Avro single-object encoding')
+  const datum = bytes.subarray(HEADER_BYTES)
+  const framed = Buffer.allocUnsafe(CONFLUENT_HEADER_BYTES + datum.byteLength)
+  framed[0] = CONFLUENT_MAGIC
+  framed.writeUInt32BE(id, 1)
+  framed.set(datum, CONFLUENT_HEADER_BYTES)
+  return framed
+}
+
+/** The same datum under its schema's fingerprint. */
+export function toSingleObject(bytes: Uint8Array, fingerprint: string): Buffer {
+  return Buffer.concat([headerOf(fingerprint), bytes.subarray(CONFLUENT_HEADER_BYTES)])
 }
 
 /**
@@ -61,32 +56,11 @@ export function messageType(name: string): MessageType {
 export function fingerprintOf(bytes: Uint8Array | null, maxBytes = MAX_MESSAGE_BYTES): string {
   if (!bytes) throw new MalformedRecordError('no value')
   if (bytes.byteLength > maxBytes) throw new MalformedRecordError(`more than ${maxBytes} bytes`)
-  if (bytes.byteLength < HEADER_BYTES || bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff)) {
-    throw new MalformedRecordError('not in Avro single-object encoding')
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset + 2, 8).toString('hex')
-}
-
-/** Absent optional fields are absent, not null, outside Avro. */
-function withoutNulls(value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  const plain: Record<string, unknown> = {}
-  for (const name in value) {
-    const field = (value as Record<string, unknown>)[name]
-    if (field === null || typeof field === 'function') continue
-    plain[name] = typeof field === 'object' ? withoutNulls(field) : field
-  }
-  return plain
-}
-
-/** CRC-64-AVRO (Rabin) of a schema's canonical form, as the Avro specification defines it. */
-export function crc64(bytes: Uint8Array): bigint {
-  const EMPTY = 0xc15d213aa4d7a795n
-  const table = Array.from({ length: 256 }, (_, byte) => {
-    let value = BigInt(byte)
-    for (let bit = 0; bit < 8; bit++) value = (value >> 1n) ^ (value & 1n ? EMPTY : 0n)
-    return value
-  })
-  return bytes.reduce((crc, byte) => (crc >> 8n) ^ (table[Number((crc ^ BigInt(byte)) & 0xffn)] ?? 0n), EMPTY)
+  const fingerprint = singleObjectFingerprint(bytes)
+  if (fingerprint !== null) return fingerprint
+  const id = confluentId(bytes)
+  if (id === null) throw new MalformedRecordError('not in Avro single-object encoding')
+  throw new MalformedRecordError(
+    `in Confluent wire format with schema id ${id}, which leads to no schema of ours: set SCHEMA_REGISTRY_URL here, or look at that id in the registry`,
+  )
 }

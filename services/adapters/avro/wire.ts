@@ -1,4 +1,5 @@
-// The wire in Avro: every message in single-object encoding, with CloudEvents headers in binary mode and traceparent.
+// The wire in Avro: messages in single-object encoding, read whatever version wrote them, with CloudEvents headers in binary
+// mode and traceparent.
 
 import { scopeKey } from '../../core/transaction/scope.ts'
 import { EPOCH_HEADER } from '../../core/subject/epochs.ts'
@@ -6,33 +7,38 @@ import type { AuthorizationEvent } from '../../core/subject/event.ts'
 import type { Reply } from '../../core/transaction/reply.ts'
 import type { Request } from '../../core/transaction/command.ts'
 import type { Headers } from '../../ports/log.ts'
-import { MalformedRecordError, type DeadLetter, type Encoded, type Wire } from '../../ports/wire.ts'
+import type { DeadLetter, Encoded, Wire } from '../../ports/wire.ts'
 import { checkpointWire } from './checkpoint-wire.ts'
-import { eventHeadOf } from './event-head.ts'
+import { eventHeads } from './event-head.ts'
 import { requestOf } from './request-shape.ts'
-import { fingerprintOf, MAX_LETTER_BYTES, messageType, type MessageType } from './single-object.ts'
+import { ownDictionary, type Dictionary, type MessageType } from './dictionary.ts'
+import { MAX_LETTER_BYTES } from './single-object.ts'
 
 const SOURCE = '/payment-token-service'
 const CONTENT_TYPE = 'application/avro'
 const TOKEN_SHOWN = 'token-shown'
 
-/** Every message of `schemas/`. One wire may be shared by a whole process. */
-export function createAvroWire(): Wire {
-  const request = messageType('financial-request')
-  const reply = messageType('financial-reply')
-  const deadLetter = messageType('dead-letter')
-  const decision = messageType('decision-event')
+/** Every message of `schemas/`, of any version. One wire may be shared by a whole process. */
+export function createAvroWire(dictionary: Dictionary = ownDictionary()): Wire {
+  const request = dictionary.messageType('financial-request')
+  const reply = dictionary.messageType('financial-reply')
+  const deadLetter = dictionary.messageType('dead-letter')
+  const decision = dictionary.messageType('decision-event')
   const events: Record<AuthorizationEvent['type'], MessageType> = {
     'transaction-decided': decision,
     'token-judged': decision,
     'transaction-pending': decision,
     'order-held': decision,
     'order-freed': decision,
-    'transaction-refused': messageType('refusal-event'),
-    'rules-published': messageType('rules-event'),
-    'epoch-raised': messageType('epoch-event'),
+    'transaction-refused': dictionary.messageType('refusal-event'),
+    'rules-published': dictionary.messageType('rules-event'),
+    'epoch-raised': dictionary.messageType('epoch-event'),
   }
-  const eventTypes = new Map(Object.values(events).map((type) => [type.fingerprint, type]))
+  const readRequest = dictionary.decoder([request])
+  const readReply = dictionary.decoder([reply])
+  const readEvent = dictionary.decoder(Object.values(events))
+  const readDeadLetter = dictionary.decoder([deadLetter], MAX_LETTER_BYTES)
+  const headOf = eventHeads(dictionary, Object.values(events))
 
   return {
     encodeRequest({ body, replyPartition, traceparent }: Request): Encoded {
@@ -43,8 +49,7 @@ export function createAvroWire(): Wire {
       return { value: request.encode(content), headers: cloudEvent(id, 'financial.request', traceparent) }
     },
     decodeRequest({ value, headers }) {
-      expect(value, request)
-      return { ...requestOf(request.decode(value as Uint8Array)), traceparent: headers['traceparent'] }
+      return { ...requestOf(readRequest(value)), traceparent: headers['traceparent'] }
     },
     encodeReply(answer: Reply, traceparent?: string): Encoded {
       const id = answer.inquiryId || `${answer.scope}#${answer.fingerprint}`
@@ -52,22 +57,16 @@ export function createAvroWire(): Wire {
       return { value: reply.encode(answer), headers: { ...headers, [TOKEN_SHOWN]: answer.tokenShown ? '1' : '0' } }
     },
     decodeReply({ value, headers }) {
-      expect(value, reply)
-      return {
-        ...(reply.decode(value as Uint8Array) as Omit<Reply, 'tokenShown'>),
-        tokenShown: headers[TOKEN_SHOWN] === '1',
-      }
+      return { ...(readReply(value) as Omit<Reply, 'tokenShown'>), tokenShown: headers[TOKEN_SHOWN] === '1' }
     },
     encodeEvent(event: AuthorizationEvent): Encoded {
       return { value: events[event.type].encode(event), headers: eventHeaders(event) }
     },
     decodeEvent(value) {
-      const type = eventTypes.get(fingerprintOf(value))
-      if (!type) throw new MalformedRecordError('a message of another schema')
-      return type.decode(value as Uint8Array) as AuthorizationEvent
+      return readEvent(value) as AuthorizationEvent
     },
-    eventHead: (value) => eventHeadOf(value, fingerprintOf(value)),
-    ...checkpointWire((time, id, type) => timed(time, cloudEvent(id, type))),
+    eventHead: headOf,
+    ...checkpointWire(dictionary, (time, id, type) => timed(time, cloudEvent(id, type))),
     eventHeaders,
     encodeDeadLetter(letter: DeadLetter): Encoded {
       const id = `${letter.topic}-${letter.partition}-${letter.offset}`
@@ -77,16 +76,10 @@ export function createAvroWire(): Wire {
       }
     },
     decodeDeadLetter(value) {
-      expect(value, deadLetter, MAX_LETTER_BYTES)
-      const letter = deadLetter.decode(value as Uint8Array) as Omit<DeadLetter, 'offset'> & { offset: number }
+      const letter = readDeadLetter(value) as Omit<DeadLetter, 'offset'> & { offset: number }
       return { ...letter, offset: BigInt(letter.offset) }
     },
   }
-}
-
-function expect(value: Uint8Array | null, type: MessageType, maxBytes?: number): void {
-  if (fingerprintOf(value, maxBytes) !== type.fingerprint)
-    throw new MalformedRecordError(`not a message of ${type.name}`)
 }
 
 function eventHeaders(event: AuthorizationEvent): Headers {

@@ -1,0 +1,168 @@
+// Which schema a message was written with, by fingerprint, and how it is read as the present one: the present schemas,
+// every released one, and those that a registry told of. Does no I/O beyond reading the folder once.
+
+import type { Type } from 'avsc'
+import { MalformedRecordError } from '../../ports/wire.ts'
+import { readSchemaFolder, type MessageSchemas } from './schema-folder.ts'
+import { problemsOf } from './compatibility.ts'
+import { parseSchema, SchemaError, type Schema } from './schema.ts'
+import { fingerprintOf, HEADER_BYTES, headerOf } from './single-object.ts'
+
+/** Schemas of newer releases that a process gets to know while it runs: a handful, unless somebody plays tricks. */
+const MAX_LEARNED = 200
+const SCRATCH_BYTES = 8_192
+
+/** One message type, as it is written now. */
+export interface MessageType {
+  readonly name: string
+  readonly fingerprint: string
+  /** In single-object encoding. */
+  encode(value: object): Uint8Array
+}
+
+/** How a message of one schema is read. */
+export interface MessageReader {
+  readonly message: string
+  readonly schema: Schema
+  /** The value as the present schema has it; what is null is absent. @throws MalformedRecordError */
+  read(bytes: Uint8Array): object
+}
+
+export class Dictionary {
+  readonly #present: ReadonlyMap<string, Schema>
+  readonly #readers = new Map<string, MessageReader>()
+  #learned = 0
+
+  /** @throws SchemaError when two versions cannot read each other. */
+  constructor(messages: readonly MessageSchemas[]) {
+    const [problem] = problemsOf(messages)
+    if (problem !== undefined) throw new SchemaError(problem)
+    this.#present = new Map(messages.map(({ name, present }) => [name, present]))
+    for (const { name, present, released } of messages) {
+      for (const schema of [...released, present])
+        this.#readers.set(schema.fingerprint, readerOf(name, present, schema))
+    }
+  }
+
+  /** The present schemas: what this process writes. */
+  get written(): readonly Schema[] {
+    return [...this.#present.values()]
+  }
+
+  /** @throws SchemaError when there is no such file. */
+  messageType(name: string): MessageType {
+    const schema = this.#present.get(name)
+    if (!schema) throw new SchemaError(`there is no schemas/${name}.avsc`)
+    return { name, fingerprint: schema.fingerprint, encode: encoderOf(schema) }
+  }
+
+  reader(fingerprint: string): MessageReader | undefined {
+    return this.#readers.get(fingerprint)
+  }
+
+  /** How messages of one kind are read, oldest version first; what was learned comes last. */
+  readersOf(name: string): readonly MessageReader[] {
+    return [...this.#readers.values()].filter(({ message }) => message === name)
+  }
+
+  /**
+   * The reader for the schema that the bytes name.
+   * @throws MalformedRecordError when they are no message of one of these, or of a version that is not known.
+   */
+  find(value: Uint8Array | null, names: ReadonlySet<string>, maxBytes?: number): MessageReader {
+    const fingerprint = fingerprintOf(value, maxBytes)
+    const reader = this.#readers.get(fingerprint)
+    if (!reader) {
+      throw new MalformedRecordError(
+        `no schema with the fingerprint ${fingerprint} is known here: if a newer release wrote it, run that release here, then publish it again`,
+      )
+    }
+    if (names.has(reader.message)) return reader
+    throw new MalformedRecordError(`a message of ${reader.message}, not of ${[...names].join(', ')}`)
+  }
+
+  /** Reads messages of these kinds, of any version. What it gives throws MalformedRecordError. */
+  decoder(messages: readonly MessageType[], maxBytes?: number): (value: Uint8Array | null) => object {
+    const names = new Set(messages.map(({ name }) => name))
+    return (value) => this.find(value, names, maxBytes).read(value as Uint8Array)
+  }
+
+  /**
+   * Get to know a schema that another release of this project writes.
+   * @throws SchemaError when it is no message of ours, cannot be read as one, or must not be decoded.
+   */
+  learn(text: string): MessageReader {
+    const schema = parseSchema(text)
+    const known = this.#readers.get(schema.fingerprint)
+    if (known?.schema.canonical === schema.canonical) return known
+    const [name, present] = [...this.#present].find(([, own]) => own.fullName === schema.fullName) ?? []
+    if (known || name === undefined || present === undefined)
+      throw new SchemaError(`${schema.fullName} is no message of ours`)
+    if (this.#learned >= MAX_LEARNED) throw new SchemaError(`more than ${MAX_LEARNED} schemas of other releases`)
+    const reader = readerOf(name, present, schema)
+    this.#learned++
+    this.#readers.set(schema.fingerprint, reader)
+    return reader
+  }
+}
+
+let own: Dictionary | undefined
+
+/** The dictionary of `schemas/`, read once a process: what one part learns, all others know. */
+export function ownDictionary(): Dictionary {
+  own ??= new Dictionary(readSchemaFolder())
+  return own
+}
+
+function encoderOf({ type, fingerprint }: Schema): MessageType['encode'] {
+  const header = headerOf(fingerprint)
+  const scratch = Buffer.alloc(SCRATCH_BYTES)
+  header.copy(scratch)
+  return (value) => {
+    const end = type.encode(value, scratch, HEADER_BYTES)
+    if (end > 0) return Buffer.from(scratch.subarray(0, end))
+    return Buffer.concat([header, type.toBuffer(value)])
+  }
+}
+
+/** @throws SchemaError */
+function readerOf(message: string, present: Schema, schema: Schema): MessageReader {
+  const { type } = present
+  const resolver = schema.canonical === present.canonical ? undefined : resolverOf(message, type, schema)
+  return {
+    message,
+    schema,
+    read(bytes) {
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      let value: unknown
+      try {
+        value = type.fromBuffer(buffer.subarray(HEADER_BYTES), resolver)
+      } catch {
+        throw new MalformedRecordError(`not a datum of ${message}`)
+      }
+      return withoutNulls(value) as object
+    },
+  }
+}
+
+function resolverOf(message: string, present: Type, schema: Schema) {
+  try {
+    return present.createResolver(schema.type)
+  } catch {
+    throw new SchemaError(`a schema of ${message} that this release cannot read`)
+  }
+}
+
+/** Absent optional fields are absent, not null, outside Avro. */
+function withoutNulls(value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  const plain: Record<string, unknown> = {}
+  for (const name in value) {
+    const field = (value as Record<string, unknown>)[name]
+    // As a key of a map it would set the prototype.
+    if (field === null || typeof field === 'function' || name === '__proto__') continue
+    plain[name] = typeof field === 'object' ? withoutNulls(field) : field
+  }
+  return plain
+}

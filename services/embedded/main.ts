@@ -12,6 +12,7 @@ import { createRequester } from '../cli/requester.ts'
 import { curlExamples } from '../demo/examples.ts'
 import { createIngress } from '../ingress/app.ts'
 import { limitsOf } from '../ingress/deps.ts'
+import { openAuthorizer } from '../runtime/card-authorizer.ts'
 import { readEmbeddedConfig, type EmbeddedConfig } from '../runtime/config-embedded.ts'
 import type { Logger } from '../runtime/logging.ts'
 import { createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
@@ -36,6 +37,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
       process.exit(1)
     },
   }
+  const cards = openAuthorizer(config.authorizer)
   const workers = await Promise.all(
     (
       [
@@ -53,6 +55,8 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
         topic,
         maxRound: config.batchRecords,
         maxInFlight: config.maxInFlight,
+        authorizer: cards.authorizer,
+        maxOpenCalls: config.authorizer.maxOpen,
       }),
     ),
   )
@@ -82,6 +86,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
         name: 'workers',
         run: async () => void (await Promise.all(workers.map((worker) => worker.stop(shutdownTimeoutMs)))),
       },
+      { name: 'card authorizer', run: () => cards.close() },
       { name: 'log', run: () => log.close() },
     ],
     { logger, deadlineMs: shutdownTimeoutMs + SHUTDOWN_SLACK_MS },

@@ -7,6 +7,7 @@ import { ACCOUNT_TYPES, type AccountType } from '../core/account/account.ts'
 import { CARD_RESTRICTIONS, CARD_STATES, type CardRestriction, type CardState } from '../core/card/card.ts'
 import { passesLuhn } from '../core/card/mask.ts'
 import { amountMinor, minorOfPesos, type AmountMinor } from '../core/money/amount.ts'
+import { AUTHORIZER_DECLINES, type AuthorizerDecline } from '../core/transaction/authorizer-answer.ts'
 import { FINANCIAL_CODES, type FinancialCode } from '../core/transaction/codes.ts'
 import type { EnvironmentName } from './config-groups.ts'
 import { keyRingShape, signingKeysShape } from './config-keys.ts'
@@ -44,6 +45,8 @@ export interface Apps {
   readonly clients: readonly { readonly id: string }[]
   readonly evertec: readonly EvertecAppConfig[]
   readonly cards: readonly SeedCard[]
+  /** What the demo's authorizer of cards declines; any other number it approves. */
+  readonly cardDeclines: readonly { readonly cardNumber: string; readonly code: AuthorizerDecline }[]
   /** Only of a demo. */
   readonly keys?: KeyRingConfig
   /** Of the notary; only of a demo. */
@@ -97,12 +100,14 @@ const balance = z.number().transform((value, context) => {
   return z.NEVER
 })
 
+const cardNumber = z
+  .string()
+  .regex(/^[0-9]{13,19}$/)
+  .refine(passesLuhn, { message: 'must pass Luhn' })
+
 const card = z
   .strictObject({
-    cardNumber: z
-      .string()
-      .regex(/^[0-9]{13,19}$/)
-      .refine(passesLuhn, { message: 'must pass Luhn' }),
+    cardNumber,
     document,
     state: z.enum(CARD_STATES).default('active'),
     expires: z.string().regex(/^20[0-9]{2}-(0[1-9]|1[0-2])$/),
@@ -123,6 +128,10 @@ const appsShape = z.strictObject({
     .max(MAX_CLIENTS),
   evertec: z.array(evertecApp).max(MAX_APPS).default([]),
   cards: z.array(card).max(MAX_CARDS).default([]),
+  cardDeclines: z
+    .array(z.strictObject({ cardNumber, code: z.enum(AUTHORIZER_DECLINES) }))
+    .max(MAX_CARDS)
+    .default([]),
   keys: keyRingShape.optional(),
   signingKeys: signingKeysShape.optional(),
 })
@@ -164,6 +173,7 @@ function contradictions(apps: Apps, environment: EnvironmentName): readonly stri
   if (!demo && apps.signingKeys)
     problems.push('.signingKeys: only a demo may have its keys in this file: use SIGNING_KEYS')
   if (!demo && cards.length > 0) problems.push('.cards: only a demo may have cards in this file')
+  if (!demo && apps.cardDeclines.length > 0) problems.push('.cardDeclines: only a demo may have cards in this file')
   const known = new Set(clients.map(({ id }) => id))
   if (known.size < clients.length) problems.push('.clients: two have one id')
   const owners = new Map<string, string>()

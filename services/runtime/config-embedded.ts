@@ -15,6 +15,7 @@ import {
   workerVariables,
   type CommonConfig,
 } from './config-groups.ts'
+import { authorizerOf, authorizerVariables, type AuthorizerConfig } from './config-authorizer.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const EMBEDDED_VARIABLES = {
@@ -23,6 +24,7 @@ export const EMBEDDED_VARIABLES = {
   ...httpVariables,
   BATCH_RECORDS: workerVariables.BATCH_RECORDS,
   MAX_IN_FLIGHT: workerVariables.MAX_IN_FLIGHT,
+  ...authorizerVariables,
   ...demoAppsVariables,
   ...keysVariables,
   ...rulesVariables,
@@ -34,6 +36,7 @@ export interface EmbeddedConfig extends CommonConfig {
   readonly maxOpenCalls: number
   readonly batchRecords: number
   readonly maxInFlight: number
+  readonly authorizer: AuthorizerConfig
   readonly apps: Apps
   readonly keys: KeyRingConfig
   readonly rules: Rules
@@ -50,6 +53,7 @@ export function readEmbeddedConfig(env: Environment): EmbeddedConfig {
     maxOpenCalls: values.MAX_OPEN_CALLS,
     batchRecords: values.BATCH_RECORDS,
     maxInFlight: values.MAX_IN_FLIGHT,
+    authorizer: authorizerOf(values, apps, values.ENVIRONMENT),
     apps,
     keys: keysOf(values.KEYS, apps.keys),
     rules: rulesOf(values),

@@ -20,11 +20,13 @@ import {
   type KafkaConfig,
   type RedisConfig,
 } from './config-groups.ts'
+import { authorizerOf, authorizerVariables, type AuthorizerConfig } from './config-authorizer.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const WORKER_VARIABLES = {
   ...commonVariables,
   ...workerVariables,
+  ...authorizerVariables,
   ...kafkaVariables,
   ...redisVariables,
   ...demoAppsVariables,
@@ -37,6 +39,7 @@ export interface WorkerConfig extends CommonConfig {
   readonly healthPort?: number
   readonly batchRecords: number
   readonly maxInFlight: number
+  readonly authorizer: AuthorizerConfig
   readonly kafka: KafkaConfig
   readonly redis: RedisConfig
   readonly keys: KeyRingConfig
@@ -52,6 +55,7 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     ...(values.HEALTH_PORT === undefined ? {} : { healthPort: values.HEALTH_PORT }),
     batchRecords: values.BATCH_RECORDS,
     maxInFlight: values.MAX_IN_FLIGHT,
+    authorizer: authorizerOf(values, apps, values.ENVIRONMENT),
     kafka: kafkaOf(values),
     redis: redisOf(values),
     keys: keysOf(values.KEYS, apps?.keys),

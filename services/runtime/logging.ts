@@ -22,6 +22,7 @@ export interface LoggerOptions {
 
 /** Fields that a line may have, next to `error`, which takes an Error or a name; others are left out. */
 export const ALLOWED_FIELDS: ReadonlySet<string> = new Set([
+  'cardAuthorizer',
   'address',
   'at',
   'attempt',

@@ -10,6 +10,7 @@ import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { createRedisStore } from '../adapters/redis/store.ts'
 import type { Log } from '../ports/log.ts'
 import type { Store } from '../ports/store.ts'
+import { openAuthorizer } from './card-authorizer.ts'
 import { readWorkerConfig, type WorkerConfig } from './config-worker.ts'
 import type { Logger } from './logging.ts'
 import { createLogMetrics, createRegistry, createStoreMetrics, createWorkerMetrics } from './metrics.ts'
@@ -34,6 +35,7 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
   const log = await createKafkaLog({ ...config.kafka, clientId: name, logger, onMetric: createLogMetrics(registry) })
   const store = await createRedisStore({ ...config.redis, log: logger })
   createStoreMetrics(registry, store)
+  const cards = openAuthorizer(config.authorizer)
   let worker: Worker | null = null
   const health =
     config.healthPort === undefined
@@ -47,6 +49,7 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
   const shutdown = onShutdown(
     [
       { name: 'worker', run: () => worker?.stop(config.shutdownTimeoutMs) },
+      { name: 'card authorizer', run: () => cards.close() },
       { name: 'log', run: () => log.close() },
       { name: 'store', run: () => store.close() },
       { name: 'health', run: () => health?.close() },
@@ -75,8 +78,10 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
     },
     maxRound: config.batchRecords,
     maxInFlight: config.maxInFlight,
+    authorizer: cards.authorizer,
+    maxOpenCalls: config.authorizer.maxOpen,
   })
-  logger.info({ topic, group: name }, 'taking requests')
+  logger.info({ topic, group: name, cardAuthorizer: config.authorizer.kind }, 'taking requests')
   worker.failed.catch((error: unknown) => {
     logger.error({ error }, 'the subscription ended')
     return shutdown.begin('subscription ended', 1)

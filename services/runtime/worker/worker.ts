@@ -7,6 +7,7 @@ import { begin } from '../../protocol/run.ts'
 import type { Shell } from '../../protocol/operations.ts'
 import type { Batch, Log, StoredRecord, Subscription } from '../../ports/log.ts'
 import { SealError } from '../../ports/keys.ts'
+import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
 import type { Store } from '../../ports/store.ts'
 import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
 import { deadLetterOf, untilPublished } from '../dead-letters.ts'
@@ -35,6 +36,10 @@ export interface WorkerDeps {
   readonly maxRound: number
   /** Requests taken up and not finished, beyond which the reader is held back. */
   readonly maxInFlight: number
+  /** Asked for cards whose funds are elsewhere. Absent: there is none, and what needs one is declined. */
+  readonly authorizer?: CardAuthorizer
+  /** Transactions open there at one time. */
+  readonly maxOpenCalls?: number
 }
 
 export interface Worker {

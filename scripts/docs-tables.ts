@@ -7,6 +7,9 @@ import { createMemoryLog } from '../services/adapters/memory/log.ts'
 import { RESPONSE_CODES, type ResponseCode } from '../services/core/transaction/codes.ts'
 import { createIngress } from '../services/ingress/app.ts'
 import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
+import { EVERTEC_ROUTES } from '../services/ingress/evertec/route-descriptions.ts'
+import { HEALTH_ROUTES } from '../services/ingress/http/health.ts'
+import type { AuthScheme, RouteDescriptions } from '../services/ingress/http/route-description.ts'
 import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
 import { AUDIT_VARIABLES, NOTARY_VARIABLES } from '../services/runtime/config-audit.ts'
@@ -87,29 +90,23 @@ function duration(ms: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
-const ROUTES: Readonly<Record<string, readonly [credentials: string, purpose: string]>> = {
-  'POST /financial': ['Basic', 'a transaction: generation, purchase, withdrawal, reversal, void'],
-  'GET /financial/:consecutive': [
-    'Basic',
-    'inquiry, with `?acquirerId=…&transactionCode=…`: the recorded outcome and its `state`, never a token',
-  ],
-  'GET /health/live': ['none', 'the process runs'],
-  'GET /health/ready': [
-    'none',
-    '200 when Kafka and Redis answer and replies are followed, else 503 with what is missing',
-  ],
-  'GET /metrics': ['none', 'Prometheus text'],
-}
+/** The routes that are described: those of each dialect, and of the service itself. */
+const DESCRIBED: readonly RouteDescriptions[] = [EVERTEC_ROUTES, HEALTH_ROUTES]
+
+/** The ways to authenticate, as the table names them. */
+const AUTH: Readonly<Record<AuthScheme, string>> = { basic: 'Basic', 'signed-headers': 'signed headers' }
 
 /** @throws Error when the app has a route that is not described here, or lacks one that is. */
 async function routes(): Promise<string> {
   const served = await servedRoutes()
-  const told = Object.keys(ROUTES)
+  const described = DESCRIBED.flatMap((routes) => Object.values(routes))
+  const told = described.map(({ method, url }) => `${method} ${url}`)
   const odd = [...served.filter((route) => !told.includes(route)), ...told.filter((route) => !served.includes(route))]
   if (odd.length > 0) throw new Error(`routes and their descriptions differ: ${odd.join(', ')}`)
-  const lines = Object.entries(ROUTES).map(
-    ([route, [credentials, purpose]]) => `| \`${route}\` | ${credentials} | ${purpose} |`,
-  )
+  const lines = described.map(({ method, url, auth, summary }) => {
+    const credentials = auth.map((scheme) => AUTH[scheme]).join(' or ') || 'none'
+    return `| \`${method} ${url}\` | ${credentials} | ${summary} |`
+  })
   return table('| route | credentials | what for |', lines)
 }
 

@@ -1,13 +1,15 @@
 // The HTTP edge as one Fastify app: wiring, start and shutdown. What it serves is in the dialects' folders.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IngressDeps } from './deps.ts'
-import { evertecRoutes } from './evertec/routes.ts'
+import { dialectOf, type Dialect, type DialectDeps } from './dialect.ts'
+import { evertecDialect } from './evertec/routes.ts'
 import { recordAnswer, recordResponses } from './http/access-log.ts'
 import { errorHandler } from './http/errors.ts'
+import type { Fault } from './http/fault.ts'
 import { healthRoutes } from './http/health.ts'
-import { BAD_REQUEST, NOT_FOUND, sendProblem } from './http/problem.ts'
+import { sendFault } from './http/problem.ts'
 import { requestId } from './http/request-id.ts'
 import { boundServer, clientErrors, serverOptions } from './http/server.ts'
 import { createIngressMetrics, type IngressMetrics } from './metrics.ts'
@@ -61,7 +63,8 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
     replyPartition: () => (accepting ? reader.partition : null),
   })
 
-  const app = createApp(deps, metrics)
+  const dialects = dialectsOf({ ...deps, submit, ready: () => readiness.ready })
+  const app = createApp(deps, metrics, dialects)
   recordResponses(app, logger, metrics)
   // Hooks of every call are callbacks: an async function costs each a promise and a turn of the queue.
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -69,7 +72,7 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
     done()
   })
   healthRoutes(app, readiness, deps.registry)
-  void app.register(evertecRoutes({ ...deps, submit, ready: () => readiness.ready }))
+  for (const { plugin } of dialects) void app.register(plugin)
   app.addHook('onReady', async () => {
     await Promise.all([reader.start(START_PATIENCE_MS), readiness.start()])
   })
@@ -86,8 +89,20 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
   return app
 }
 
-function createApp({ limits, logger }: IngressDeps, metrics: IngressMetrics): FastifyInstance {
-  const handleError = errorHandler(logger)
+/** Every dialect that is served. */
+function dialectsOf(deps: DialectDeps): readonly Dialect[] {
+  return [evertecDialect(deps)]
+}
+
+function createApp(
+  { limits, logger }: IngressDeps,
+  metrics: IngressMetrics,
+  dialects: readonly Dialect[],
+): FastifyInstance {
+  /** In the form of the dialect whose prefix the path has, else as a problem. */
+  const answerFault = (fault: Fault, request: FastifyRequest, reply: FastifyReply) =>
+    (dialectOf(dialects, request.url)?.answerFault ?? sendFault)(fault, reply)
+  const handleError = errorHandler(logger, answerFault)
   const onAnswered = (requestId: string, status: number) => recordAnswer(logger, metrics, requestId, status)
   const app = fastify({
     logger: false,
@@ -106,12 +121,12 @@ function createApp({ limits, logger }: IngressDeps, metrics: IngressMetrics): Fa
   })
   boundServer(app.server, limits, onAnswered)
   app.setErrorHandler(handleError)
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, NOT_FOUND))
+  app.setNotFoundHandler((request, reply) => answerFault('not-found', request, reply))
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id)
     if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return done()
-    void sendProblem(reply, BAD_REQUEST)
+    void answerFault('bad-request', request, reply)
   })
   return app
 }

@@ -6,7 +6,8 @@ import type { Charge, ShownCardToken } from '../card-token/card-token.ts'
 import type { ResponseCode, TransactionCode } from './codes.ts'
 
 /** What became of a transaction. Undoing changes the state and leaves the answer as it was. */
-export type OutcomeState = 'approved' | 'declined' | 'reversed' | 'voided'
+export const OUTCOME_STATES = ['approved', 'declined', 'reversed', 'voided'] as const
+export type OutcomeState = (typeof OUTCOME_STATES)[number]
 
 /** A token as an outcome refers to it: enough to derive its digits where the ring is, and to find its record. */
 export interface IssuedToken {

@@ -1,17 +1,10 @@
 // From a well-formed request to a command of the core: numbers become keyed hashes and masks, the token is sealed, the
 // content gets its fingerprint. Nothing that leaves here holds a card number, a document number or a token in clear.
 
-import { maskCardNumber, maskCardNumbersIn, maskDocument } from '../../core/card/mask.ts'
-import type {
-  ProtectedNumber,
-  ProtectedText,
-  TokenGeneration,
-  TokenSpending,
-  Undoing,
-} from '../../core/transaction/command.ts'
+import type { TokenGeneration, TokenSpending, Undoing } from '../../core/transaction/command.ts'
 import { scopeKey, type Scope } from '../../core/transaction/scope.ts'
 import type { KeyRing } from '../../ports/keys.ts'
-import type { Document } from './document.ts'
+import { protectedCard, protectedDocument, protectedText, withTerminal } from '../protect/numbers.ts'
 import type { FinancialRequest } from './requests.ts'
 
 /** Who asks, and when. */
@@ -37,10 +30,7 @@ export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing):
     clientId: asked.clientId,
     appKey: asked.appKey,
     requestedAt: asked.now,
-    acquirer: {
-      ...acquirer,
-      terminalHash: keys.hash('terminal', `${acquirer.id}:${acquirer.storeId}:${acquirer.terminalId}`),
-    },
+    acquirer: withTerminal(acquirer, keys),
     ...(metadata === undefined ? {} : { metadata: protectedText(metadata, keys) }),
   }
   const deadline = asked.now + asked.replyTimeoutMs
@@ -138,16 +128,4 @@ function ownContent(request: FinancialRequest): readonly (readonly [string, unkn
     default:
       return request satisfies never
   }
-}
-
-function protectedCard(cardNumber: string, keys: KeyRing): ProtectedNumber {
-  return { hash: keys.hash('card', cardNumber), mask: maskCardNumber(cardNumber) }
-}
-
-function protectedDocument(document: Document, keys: KeyRing): ProtectedNumber {
-  return { hash: keys.hash('document', `${document.type}:${document.number}`), mask: maskDocument(document) }
-}
-
-function protectedText(raw: string, keys: KeyRing): ProtectedText {
-  return { hash: keys.hash('metadata', raw), text: maskCardNumbersIn(raw) }
 }

@@ -17,9 +17,10 @@ const common = z.object({
   metadata: field.metadata.optional(),
 })
 
+/** What each transaction code knows. They also describe the route: see `route-descriptions.ts`. */
 const unknownCode = common.extend({ transactionCode: field.sentCode })
 
-const generation = common.extend({
+export const generation = common.extend({
   cardNumber: field.cardNumber.optional(),
   accountType: field.accountType.optional(),
   amount: field.amount.optional(),
@@ -28,20 +29,20 @@ const generation = common.extend({
   ttlSeconds: field.ttlSeconds.default(DEFAULT_TTL_SECONDS),
 })
 
-const spending = common.extend({
+export const spending = common.extend({
   cardNumber: field.cardNumber,
   token: field.token,
   accountType: field.accountType,
   amount: field.amount,
 })
 
-const voiding = common.extend({
+export const voiding = common.extend({
   originalConsecutive: field.consecutive,
   originalTransactionCode: field.sentCode.default(DEFAULT_ORIGINAL_CODE),
   amount: field.amount.optional(),
 })
 
-const reversal = voiding.extend({ originalConsecutive: field.consecutive.optional() })
+export const reversal = voiding.extend({ originalConsecutive: field.consecutive.optional() })
 
 export type GenerationFields = z.output<typeof generation>
 export type SpendingFields = z.output<typeof spending>

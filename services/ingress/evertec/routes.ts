@@ -5,22 +5,21 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createBasicAuthentication, type BasicAuthentication } from '../auth/basic.ts'
 import type { EvertecAppConfig } from '../../runtime/apps.ts'
-import type { IngressDeps } from '../deps.ts'
+import type { Dialect, DialectDeps } from '../dialect.ts'
 import { acceptJsonBodies } from '../http/body.ts'
-import { errorHandler } from '../http/errors.ts'
+import { FaultError } from '../http/fault.ts'
 import {
   badFields,
   NOT_DECIDED,
   NOT_JSON,
-  ProblemError,
+  sendFault,
   sendProblem,
-  TOO_MANY,
   UNAUTHORIZED,
   UNAVAILABLE,
   UNKNOWN_OUTCOME,
 } from '../http/problem.ts'
 import { traceparentOf } from '../http/request-id.ts'
-import type { Submit } from '../submit.ts'
+import { registerRoutes } from '../http/route-description.ts'
 import { readInquiry } from './inquiry.ts'
 import { protect } from './protect.ts'
 import {
@@ -32,6 +31,7 @@ import {
   type InquiryAnswer,
 } from './replies.ts'
 import { readRequest } from './requests.ts'
+import { EVERTEC_ROUTES } from './route-descriptions.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -40,26 +40,21 @@ declare module 'fastify' {
   }
 }
 
-export interface EvertecDeps extends Pick<IngressDeps, 'keys' | 'clock' | 'evertecApps' | 'limits' | 'logger'> {
-  readonly submit: Submit
-  /** Whether calls may be taken now. */
-  readonly ready: () => boolean
-}
+type EvertecDeps = Pick<DialectDeps, 'keys' | 'clock' | 'evertecApps' | 'limits' | 'submit' | 'ready'>
 
 const RATE_WINDOW_MS = 1_000
 
 /**
- * A plugin with the two routes, their authentication, rate limit and error form.
+ * The two routes, their authentication, rate limit and error form.
  * @throws Error when two apps have one key.
  */
-export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Promise<void> {
+export function evertecDialect(deps: EvertecDeps): Dialect {
   const authentication = createBasicAuthentication(deps.evertecApps)
-  return async (scope) => {
-    scope.setErrorHandler(errorHandler(deps.logger, UNKNOWN_OUTCOME))
+  const plugin = async (scope: FastifyInstance) => {
     authenticate(scope, authentication)
     if (deps.evertecApps.some((app) => app.ratePerSecond !== undefined)) await limitRates(scope)
     scope.addHook('preParsing', (_request, _reply, _payload, done) =>
-      done(deps.ready() ? null : new ProblemError(UNAVAILABLE)),
+      done(deps.ready() ? null : new FaultError('unavailable')),
     )
     // Answers may hold a token.
     scope.addHook('onSend', (_request, reply, _payload, done) => {
@@ -67,9 +62,13 @@ export function evertecRoutes(deps: EvertecDeps): (scope: FastifyInstance) => Pr
       done()
     })
     acceptJsonBodies(scope)
-    scope.post('/financial', (request, reply) => postFinancial(deps, request, reply))
-    scope.get('/financial/:consecutive', (request, reply) => getFinancial(deps, request, reply))
+    registerRoutes(scope, EVERTEC_ROUTES, {
+      postFinancial: (request, reply) => postFinancial(deps, request, reply),
+      getFinancial: (request, reply) => getFinancial(deps, request, reply),
+    })
   }
+  const answerFault: Dialect['answerFault'] = (fault, reply) => sendFault(fault, reply, UNKNOWN_OUTCOME)
+  return { prefix: '/financial', routes: EVERTEC_ROUTES, plugin, answerFault }
 }
 
 function authenticate(scope: FastifyInstance, authentication: BasicAuthentication<EvertecAppConfig>): void {
@@ -88,7 +87,7 @@ async function limitRates(scope: FastifyInstance): Promise<void> {
     keyGenerator: (request) => appOf(request).key,
     max: (request) => appOf(request).ratePerSecond ?? Infinity,
     allowList: (request) => appOf(request).ratePerSecond === undefined,
-    errorResponseBuilder: () => new ProblemError(TOO_MANY),
+    errorResponseBuilder: () => new FaultError('too-many'),
   })
 }
 

@@ -1,7 +1,7 @@
 // Reading bodies: JSON in UTF-8 of a bounded size, and nothing else. Order: too large, other type, not JSON.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { NOT_JSON, NOT_JSON_TYPE, ProblemError, TOO_LARGE } from './problem.ts'
+import { FaultError } from './fault.ts'
 
 /** Bytes of a body (contract, "Common to all"). */
 export const BODY_LIMIT_BYTES = 65_536
@@ -16,9 +16,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 export function acceptJsonBodies(scope: FastifyInstance): void {
   const parseJson = scope.getDefaultJsonParser('error', 'ignore')
   scope.addHook('preParsing', (request, _reply, _payload, done) => {
-    if (declaredLength(request) > BODY_LIMIT_BYTES) return done(new ProblemError(TOO_LARGE))
+    if (declaredLength(request) > BODY_LIMIT_BYTES) return done(new FaultError('too-large'))
     const json = isJson(request.headers['content-type'])
-    if (request.method === 'GET' && hasBody(request) && !json) return done(new ProblemError(NOT_JSON_TYPE))
+    if (request.method === 'GET' && hasBody(request) && !json) return done(new FaultError('not-json-type'))
     if (request.headers['content-type'] !== undefined) request.headers['content-type'] = json ? JSON_TYPE : OTHER_TYPE
     done()
   })
@@ -27,12 +27,12 @@ export function acceptJsonBodies(scope: FastifyInstance): void {
   scope.addContentTypeParser(JSON_TYPE, whole, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined)
     const text = decode(body)
-    if (text === null) return done(new ProblemError(NOT_JSON), undefined)
+    if (text === null) return done(new FaultError('not-json'), undefined)
     void parseJson(request, text, done)
   })
   scope.addContentTypeParser('*', whole, (_request, body: Buffer, done) => {
     if (body.length === 0) done(null, undefined)
-    else done(new ProblemError(NOT_JSON_TYPE), undefined)
+    else done(new FaultError('not-json-type'), undefined)
   })
 }
 

@@ -1,6 +1,8 @@
 // Everything that is no decision: problem+json (RFC 9457) with Spanish texts. Texts are fixed: none quotes a caller.
 
 import type { FastifyReply } from 'fastify'
+import { z } from 'zod'
+import type { Fault } from './fault.ts'
 
 /** A problem as a caller sees it. */
 export interface Problem {
@@ -89,21 +91,36 @@ export function badFields(errors: readonly { readonly field: string; readonly me
   return { status: 400, title: 'Solicitud incorrecta', detail: 'Hay campos que faltan o que no son válidos.', errors }
 }
 
-/** A problem thrown where no reply can be sent. Its message is its title: nothing of the caller's. */
-export class ProblemError extends Error {
-  override readonly name = 'ProblemError'
-  readonly problem: Problem
+/** What each fault is as a problem. */
+const FAULT_PROBLEMS: Readonly<Record<Fault, Problem>> = {
+  'bad-request': BAD_REQUEST,
+  'not-json': NOT_JSON,
+  'not-found': NOT_FOUND,
+  'too-large': TOO_LARGE,
+  'not-json-type': NOT_JSON_TYPE,
+  'too-many': TOO_MANY,
+  unavailable: UNAVAILABLE,
+  internal: INTERNAL,
+}
 
-  constructor(problem: Problem) {
-    super(problem.title)
-    this.problem = problem
-  }
+/** Answers a fault as a problem; `internal` is the problem for what nobody expected. */
+export function sendFault(fault: Fault, reply: FastifyReply, internal: Problem = INTERNAL): FastifyReply {
+  return sendProblem(reply, fault === 'internal' ? internal : FAULT_PROBLEMS[fault])
 }
 
 /** The bytes of a problem, for where there is no reply object either. */
 export function problemBody({ status, title, detail, errors }: Problem): string {
   return JSON.stringify({ type: 'about:blank', title, status, detail, ...(errors === undefined ? {} : { errors }) })
 }
+
+/** The form of a problem, for the OpenAPI document. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+})
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 

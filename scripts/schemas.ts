@@ -1,9 +1,14 @@
 // npm run schemas: the Avro schemas and their released versions. A released version is never changed again: old records
 // are read with it.
 import { Command } from 'commander'
+import { Dictionary } from '../services/adapters/avro/dictionary.ts'
 import { problemsOf } from '../services/adapters/avro/compatibility.ts'
 import { SchemaError } from '../services/adapters/avro/schema.ts'
 import { freeze, isUnreleased, readSchemaFolder, SCHEMAS } from '../services/adapters/avro/schema-folder.ts'
+import { createRegistryClient, RegistryError } from '../services/adapters/registry/client.ts'
+import { SchemaIds } from '../services/adapters/registry/schema-ids.ts'
+import { registryOf, wireVariables } from '../services/runtime/config-wire.ts'
+import { ConfigError, readEnv } from '../services/runtime/env.ts'
 
 const EXIT_REFUSED = 1
 const EXIT_FAILED = 2
@@ -31,6 +36,14 @@ export function schemasProgram(folder: URL, say: (line: string) => void): Comman
     .command('list')
     .description('Show each message with its versions and their fingerprints.')
     .action(() => ending(say, () => list(folder, say)))
+  program
+    .command('register')
+    .description('Register every version, oldest first, at SCHEMA_REGISTRY_URL, each under its record as subject.')
+    .addHelpText(
+      'after',
+      '\nFor registries at which the services may not register (SCHEMA_REGISTRY_REGISTER=false). Safe to repeat.',
+    )
+    .action(() => ending(say, () => register(folder, say)))
   return program
 }
 
@@ -70,11 +83,25 @@ function list(folder: URL, say: (line: string) => void): number {
   return 0
 }
 
-function ending(say: (line: string) => void, work: () => number): void {
+async function register(folder: URL, say: (line: string) => void): Promise<number> {
+  const registry = registryOf(readEnv(wireVariables, process.env))
+  if (!registry) throw new ConfigError(['SCHEMA_REGISTRY_URL: is required'])
+  const dictionary = new Dictionary(readSchemaFolder(folder))
+  const ids = new SchemaIds({ client: createRegistryClient(registry), dictionary, register: true })
+  for (const { name } of readSchemaFolder(folder)) {
+    for (const { schema } of dictionary.readersOf(name)) {
+      say(`${schema.fullName} ${schema.fingerprint} id ${await ids.ensure(schema.fingerprint)}`)
+    }
+  }
+  return 0
+}
+
+async function ending(say: (line: string) => void, work: () => number | Promise<number>): Promise<void> {
   try {
-    process.exitCode = work()
+    process.exitCode = await work()
   } catch (error) {
-    if (!(error instanceof SchemaError)) throw error
+    const told = error instanceof SchemaError || error instanceof RegistryError || error instanceof ConfigError
+    if (!told) throw error
     say(error.message)
     process.exitCode = EXIT_FAILED
   }

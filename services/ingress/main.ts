@@ -1,11 +1,11 @@
 // The ingress as a process: configuration, Kafka, HTTP, shutdown. Only wiring; what it serves is in `app.ts`.
 
 import { createAvroWire } from '../adapters/avro/wire.ts'
-import { createKafkaLog } from '../adapters/kafka/log.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { createRedisStore } from '../adapters/redis/store.ts'
 import { readIngressConfig, type IngressConfig } from '../runtime/config-ingress.ts'
 import type { Logger } from '../runtime/logging.ts'
+import { openLog } from '../runtime/open-log.ts'
 import { createLogMetrics, createRegistry } from '../runtime/metrics.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
@@ -14,7 +14,7 @@ import { limitsOf } from './deps.ts'
 
 async function run(config: IngressConfig, logger: Logger): Promise<void> {
   const registry = createRegistry('ingress')
-  const log = await createKafkaLog({
+  const log = await openLog({
     ...config.kafka,
     clientId: 'ingress',
     logger,

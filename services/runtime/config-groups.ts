@@ -3,6 +3,7 @@
 import { MAX_CHECKPOINT_RECORDS } from '../audit/checkpoint.ts'
 import { createKeyRing, KeyRingError, type KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { DEFAULT_RULES, type Rules } from '../core/subject/rules.ts'
+import { registryOf, wireVariables, type RegistryConfig } from './config-wire.ts'
 import { keyRingShape, signingKeysShape } from './config-keys.ts'
 import { ConfigError, optionalVariable, variable, type Environment, type Values } from './env.ts'
 import { host, hostList, json, oneOf, pesos, port, redisUrl, text, wholeNumber, yesOrNo } from './env-values.ts'
@@ -79,6 +80,7 @@ export const kafkaVariables = {
   }),
   KAFKA_SASL_USERNAME: optionalVariable(text(256), { description: 'User name at the brokers.' }),
   KAFKA_SASL_PASSWORD: optionalVariable(text(1_024), { secret: true, description: 'Password at the brokers.' }),
+  ...wireVariables,
 } as const
 
 export const redisVariables = {
@@ -197,9 +199,11 @@ export interface KafkaConfig {
     readonly username: string
     readonly password: string
   }
+  /** Absent: values stand in single-object encoding, and are read in no other. */
+  readonly registry?: RegistryConfig
 }
 
-/** @throws ConfigError when half of a sign-in is given, or an authority without TLS. */
+/** @throws ConfigError when half of a sign-in is given, an authority without TLS, or a format without its registry. */
 export function kafkaOf(values: Values<typeof kafkaVariables>): KafkaConfig {
   const {
     KAFKA_BROKERS: brokers,
@@ -211,11 +215,13 @@ export function kafkaOf(values: Values<typeof kafkaVariables>): KafkaConfig {
   } = values
   if (ca !== undefined && !ssl) throw new ConfigError(['KAFKA_SSL: must be true when KAFKA_SSL_CA is set'])
   const tls = ssl ? { ssl: ca === undefined ? (true as const) : { ca } } : {}
-  if (mechanism === undefined && username === undefined && password === undefined) return { brokers, ...tls }
+  const registry = registryOf(values)
+  const common = { brokers, ...tls, ...(registry ? { registry } : {}) }
+  if (mechanism === undefined && username === undefined && password === undefined) return common
   if (mechanism === undefined || username === undefined || password === undefined) {
     throw new ConfigError(['KAFKA_SASL_MECHANISM: is needed together with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'])
   }
-  return { brokers, ...tls, sasl: { mechanism, username, password } }
+  return { ...common, sasl: { mechanism, username, password } }
 }
 
 export interface RedisConfig {

@@ -72,6 +72,8 @@ const OWN_ERRORS: ReadonlySet<string> = new Set([
   'LogError',
   'LogOverloadedError',
   'MalformedRecordError',
+  'RegistryError',
+  'SchemaError',
   'SealError',
   'StoreError',
 ])

@@ -28,6 +28,8 @@ export async function runProcess<C extends CommonConfig>(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
       process.stderr.write(`${service} cannot start: its port is taken, set PORT to a free one\n`)
+    if (error instanceof Error && (error.name === 'RegistryError' || error.name === 'SchemaError'))
+      process.stderr.write(`${service} cannot start: ${error.message}\n`)
     logger.fatal({ error }, 'did not start')
     process.exit(1)
   }

@@ -4,7 +4,6 @@
 import { fastify } from 'fastify'
 import type { Registry } from 'prom-client'
 import { createAvroWire } from '../adapters/avro/wire.ts'
-import { createKafkaLog } from '../adapters/kafka/log.ts'
 import { systemEntropy } from '../adapters/keys/entropy.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { createRedisStore } from '../adapters/redis/store.ts'
@@ -13,6 +12,7 @@ import type { Store } from '../ports/store.ts'
 import { openAuthorizer } from './card-authorizer.ts'
 import { readWorkerConfig, type WorkerConfig } from './config-worker.ts'
 import type { Logger } from './logging.ts'
+import { openLog } from './open-log.ts'
 import { createLogMetrics, createRegistry, createStoreMetrics, createWorkerMetrics } from './metrics.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from './process.ts'
 import { onShutdown } from './shutdown.ts'
@@ -32,7 +32,7 @@ export function runWorker(service: WorkerService): Promise<void> {
 
 async function run({ name, topic }: WorkerService, config: WorkerConfig, logger: Logger): Promise<void> {
   const registry = createRegistry(name)
-  const log = await createKafkaLog({ ...config.kafka, clientId: name, logger, onMetric: createLogMetrics(registry) })
+  const log = await openLog({ ...config.kafka, clientId: name, logger, onMetric: createLogMetrics(registry) })
   const store = await createRedisStore({ ...config.redis, log: logger })
   createStoreMetrics(registry, store)
   const cards = openAuthorizer(config.authorizer)

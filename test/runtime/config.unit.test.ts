@@ -20,6 +20,40 @@ const KEYS = JSON.stringify({
 const worker = { KAFKA_BROKERS: 'k:9092', REDIS_URL: 'redis://r:6379', KEYS }
 const ingress = { KAFKA_BROKERS: 'k:9092', REDIS_URL: 'redis://r', APPS_FILE: DEMO_SET_FILE }
 
+describe('the wire format', () => {
+  const registry = { SCHEMA_REGISTRY_URL: 'https://registry:8081/path', WIRE_FORMAT: 'confluent' }
+
+  it('is single-object encoding without a registry, unless told otherwise', () => {
+    expect(readWorkerConfig(worker).kafka).not.toHaveProperty('registry')
+    const secret = { SCHEMA_REGISTRY_USERNAME: 'u', SCHEMA_REGISTRY_PASSWORD: 'canary' }
+    expect(readWorkerConfig({ ...worker, ...registry, ...secret }).kafka.registry).toEqual({
+      url: 'https://registry:8081/path',
+      auth: { username: 'u', password: 'canary' },
+      timeoutMs: 5_000,
+      register: true,
+      write: true,
+    })
+    const reading = { ...worker, SCHEMA_REGISTRY_URL: 'http://r', SCHEMA_REGISTRY_REGISTER: 'false' }
+    expect(readIngressConfig({ ...ingress, ...reading }).kafka.registry).toMatchObject({
+      write: false,
+      register: false,
+    })
+  })
+
+  it.each([
+    [{ WIRE_FORMAT: 'confluent' }, /SCHEMA_REGISTRY_URL: is required when WIRE_FORMAT is confluent/],
+    [{ WIRE_FORMAT: 'json' }, /WIRE_FORMAT: must be one of single-object, confluent/],
+    [
+      { ...registry, SCHEMA_REGISTRY_URL: 'http://user:canary@r' },
+      /SCHEMA_REGISTRY_URL: .*without user name and password/,
+    ],
+    [{ ...registry, SCHEMA_REGISTRY_PASSWORD: 'canary' }, /SCHEMA_REGISTRY_USERNAME: is needed together with/],
+  ])('stops the start when it makes no sense, by the variable: %j', (variables, reason) => {
+    expect(() => readWorkerConfig({ ...worker, ...variables })).toThrow(reason)
+    expect(() => readWorkerConfig({ ...worker, ...variables })).not.toThrow(/canary/)
+  })
+})
+
 describe('the configuration of a worker', () => {
   it('has the defaults of the contract', () => {
     const config = readWorkerConfig(worker)

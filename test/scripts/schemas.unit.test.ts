@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { schemasProgram } from '../../scripts/schemas.ts'
 import { schemaPlace, textOf, type SchemaPlace } from '../adapters/avro/folders.ts'
+import { registryServer } from '../adapters/registry/registry-server.ts'
 
 let place: SchemaPlace
 beforeEach(() => {
@@ -10,6 +11,7 @@ beforeEach(() => {
 afterEach(() => {
   place.remove()
   process.exitCode = 0
+  vi.unstubAllEnvs()
 })
 
 /** What the command says, and its exit code. */
@@ -39,6 +41,29 @@ describe('npm run schemas', () => {
     expect(await run('check')).toEqual([expect.stringContaining('test.Message.name is new and has no default'), 1])
     expect(await run('release')).toEqual([expect.stringMatching(/nothing was released$/), 1])
     expect((await run('list'))[0]).toMatch(/^message 1 [0-9a-f]{16}\nmessage unreleased [0-9a-f]{16} \(present\)$/)
+  })
+
+  it('registers every version, oldest first, and says what is missing for it', async () => {
+    await run('release')
+    place.put(
+      'message',
+      textOf([
+        { name: 'id', type: 'string' },
+        { name: 'n', type: ['null', 'int'], default: null },
+      ]),
+    )
+    vi.stubEnv('SCHEMA_REGISTRY_URL', '')
+    expect(await run('register')).toEqual(['SCHEMA_REGISTRY_URL: is required', 2])
+    const server = await registryServer()
+    vi.stubEnv('SCHEMA_REGISTRY_URL', server.url)
+    expect(await run('register')).toEqual([
+      expect.stringMatching(/^test\.Message \w+ id 1\ntest\.Message \w+ id 2$/),
+      0,
+    ])
+    expect(await run('register')).toEqual([expect.stringMatching(/id 1\n.*id 2$/), 0])
+    expect(server.subjects()).toEqual({ 'test.Message': [1, 2] })
+    await server.close()
+    expect(await run('register')).toEqual([expect.stringContaining('does not answer: ECONNREFUSED'), 2])
   })
 
   it('says which file is no schema', async () => {

@@ -42,12 +42,14 @@ export interface KafkaLogOptions extends KafkaConnection {
   /** The same in bytes. */
   readonly maxQueuedBytes?: number
   readonly onMetric?: (metric: KafkaMetric) => void
+  /** Framing is not done here: a log with a registry is opened by `runtime/open-log.ts`. */
+  readonly registry?: never
 }
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000
 export const DEFAULT_MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
-export type Settings = Required<Omit<KafkaLogOptions, 'ssl' | 'sasl'>> & Pick<KafkaLogOptions, 'ssl' | 'sasl'>
+export type Settings = Required<Omit<KafkaLogOptions, 'ssl' | 'sasl' | 'registry'>> & Pick<KafkaLogOptions, 'ssl' | 'sasl'>
 
 export function withDefaults(options: KafkaLogOptions): Settings {
   return {

@@ -1,8 +1,9 @@
 // npm run docs: writes the generated tables between their markers in the documents; with --check it only looks.
 // Must not touch a line outside the markers.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ASYNCAPI_FILE, asyncApiText } from './asyncapi.ts'
 import { TABLES } from './docs-tables.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -11,6 +12,9 @@ export const COMMAND = 'npm run docs'
 
 /** The documents with generated tables, from the project's folder. */
 export const DOCUMENTS = ['README.md'] as const
+
+/** Files that are generated as a whole. */
+const FILES: Readonly<Record<string, () => string>> = { [ASYNCAPI_FILE]: asyncApiText }
 
 /** `<!-- generated: NAME -->`, the table, `<!-- end -->`. */
 const SECTION = /(<!-- generated: ([a-z ]+) -->\n)([\s\S]*?)(<!-- end -->)/g
@@ -38,19 +42,25 @@ export async function withTables(text: string): Promise<string> {
 /** Those of the documents that would change. With `write` they are changed. */
 export async function staleDocuments(write: boolean): Promise<readonly string[]> {
   const stale: string[] = []
-  for (const name of DOCUMENTS) {
-    const path = join(ROOT, name)
-    const text = readFileSync(path, 'utf8')
-    const fresh = await withTables(text)
-    if (fresh === text) continue
+  const compare = (name: string, text: string, fresh: string) => {
+    if (fresh === text) return
     stale.push(name)
-    if (write) writeFileSync(path, fresh)
+    if (write) writeFileSync(join(ROOT, name), fresh)
+  }
+  for (const name of DOCUMENTS) {
+    const text = readFileSync(join(ROOT, name), 'utf8')
+    compare(name, text, await withTables(text))
+  }
+  for (const [name, make] of Object.entries(FILES)) {
+    const path = join(ROOT, name)
+    compare(name, existsSync(path) ? readFileSync(path, 'utf8') : '', make())
   }
   return stale
 }
 
 const USAGE = `usage: ${COMMAND} -- [--check]
   Writes the generated tables of ${DOCUMENTS.join(', ')}: ${Object.keys(TABLES).join(', ')}.
+  Writes ${Object.keys(FILES).join(', ')}.
   --check   change nothing; exit 1 when a document is stale
 `
 

@@ -16,6 +16,7 @@ import { AUDIT_VARIABLES, NOTARY_VARIABLES } from '../services/runtime/config-au
 import { CLI_VARIABLES } from '../services/runtime/config-cli.ts'
 import { EMBEDDED_VARIABLES } from '../services/runtime/config-embedded.ts'
 import { INGRESS_VARIABLES } from '../services/runtime/config-ingress.ts'
+import { rulesVariables } from '../services/runtime/config-groups.ts'
 import { configTable } from '../services/runtime/config-table.ts'
 import { WORKER_VARIABLES } from '../services/runtime/config-worker.ts'
 import { createLogMetrics, createStoreMetrics, createWorkerMetrics } from '../services/runtime/metrics.ts'
@@ -32,7 +33,7 @@ export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
       worker: WORKER_VARIABLES,
       notary: NOTARY_VARIABLES,
       'command lines': CLI_VARIABLES,
-      audit: AUDIT_VARIABLES,
+      audit: { ...AUDIT_VARIABLES, ...rulesVariables },
       embedded: EMBEDDED_VARIABLES,
     }),
   'response codes': async () => responseCodes(),

@@ -2,11 +2,11 @@
 
 import { randomInt } from 'node:crypto'
 import { Barriers } from '../core/subject/epochs.ts'
-import type { AccountCommand } from '../core/transaction/command.ts'
 import { replyIn } from '../ingress/replies/decode.ts'
 import { createTimerWheel } from '../ingress/replies/timer-wheel.ts'
 import { createWaiters } from '../ingress/replies/waiters.ts'
 import { createSubmit, type Submitted } from '../ingress/submit.ts'
+import type { EdgeBody } from '../ingress/traffic.ts'
 import type { Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
 import { readEpochs } from '../runtime/epochs.ts'
@@ -20,7 +20,7 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 
 export interface Requester {
   /** 'refused': surely not published. 'unanswered': unknown; asking again is harmless. */
-  ask(command: AccountCommand): Promise<Submitted>
+  ask(body: EdgeBody): Promise<Submitted>
   close(): Promise<void>
 }
 
@@ -53,7 +53,7 @@ export async function createRequester(log: Log, wire: Wire, timeoutMs: number): 
     replyPartition: () => partition,
   })
   return {
-    ask: (command) => submit(command, undefined),
+    ask: (body) => submit(body, undefined),
     close: async () => {
       wheel.stop()
       await subscription.stop()

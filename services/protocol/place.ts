@@ -9,19 +9,10 @@ import {
   terminalSlot,
 } from '../core/transaction/scope.ts'
 import type { SeenOutside } from '../core/subject/event.ts'
-import type {
-  AccountCommand,
-  CardTokenization,
-  ProtectedNumber,
-  SubjectUnlock,
-  TokenGeneration,
-  TokenSpending,
-  TokenUse,
-} from '../core/transaction/command.ts'
+import type { ProtectedNumber, SubjectUnlock } from '../core/transaction/command.ts'
+import type { Placed } from '../core/transaction/decide-placed.ts'
 import { accountName, CARD, cardTokenName, GUARD, LIVE, pendingName, tokenName } from './entries.ts'
 import { loadSettled, type Part, type Shell } from './operations.ts'
-
-export type Placed = TokenGeneration | TokenSpending | TokenUse | CardTokenization | AccountCommand
 
 export interface Place {
   readonly slot: string

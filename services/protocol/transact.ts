@@ -1,25 +1,22 @@
 // The protocol of a generation, a purchase, a withdrawal and an account command, step by step as it was model-checked:
 // claim the scope, go on with the claim's subject, decide, one unit, its event on the log, then the reply.
 
-import { decideAccountCommand } from '../core/account/decide-account.ts'
-import { decidePurchase } from '../core/purchase/decide-purchase.ts'
 import { decideVerdict } from '../core/purchase/judge-token.ts'
 import { secretName } from '../core/card-token/card-token.ts'
-import { decideTokenization } from '../core/card-token/decide-tokenization.ts'
-import { decideTokenUse } from '../core/token/decide-token-use.ts'
 import type { TokenSpending } from '../core/transaction/command.ts'
 import type { AuthorizationRequest } from '../ports/card-authorizer.ts'
 import { authorize, dropApproval, goOnPending, type Learnt } from './remote.ts'
-import { decideGeneration, tokenDigits } from '../core/token/decide-generation.ts'
+import { tokenDigits } from '../core/token/decide-generation.ts'
 import type { Drawn, SeenOutside } from '../core/subject/event.ts'
 import type { SlotState } from '../core/subject/state.ts'
 import type { TokenCandidate } from '../core/token/token.ts'
-import type { Asked, Decision } from '../core/transaction/decision.ts'
+import { decidePlaced, type Placed } from '../core/transaction/decide-placed.ts'
+import type { Decision } from '../core/transaction/decision.ts'
 import type { Claim } from '../core/transaction/outcome.ts'
 import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideLateOriginal } from '../core/undoing/decide-late-original.ts'
 import { CLAIM, outcomeName, verdictName } from './entries.ts'
-import { placeOf, subjectNames, tokenNames, type Placed } from './place.ts'
+import { placeOf, subjectNames, tokenNames } from './place.ts'
 import { plainDraw } from './draw.ts'
 import { emit, refuse } from './emit.ts'
 import {
@@ -148,7 +145,7 @@ function* decideOnSubject(turn: Turn, learnt: Learnt): Part<Answer> {
     verdict,
     terminalWrongTokens: verdict ? undefined : counter && loaded.count(counter.key),
   }
-  const decision = decide({ state, command, seen, drawn, rules: shell.rules })
+  const decision = decidePlaced({ state, command, seen, drawn, rules: shell.rules })
   const answer = yield* commit({
     state,
     command,
@@ -201,28 +198,6 @@ function* commitLate(command: Placed, state: SlotState, shell: Shell): Part<Answ
   const drawn: Drawn = { ...plainDraw(shell), authorizationNumber: '' }
   const decision = decideLateOriginal({ state, command, seen: {}, drawn, rules: shell.rules })
   return yield* commit({ state, command, decision, seen: {}, drawn, claims: [], claimAbsent: false })
-}
-
-function decide(asked: Asked<Placed>): Decision {
-  const { command } = asked
-  switch (command.kind) {
-    case 'TOKEN_GENERATION':
-      return decideGeneration({ ...asked, command })
-    case 'TOKEN_PURCHASE':
-    case 'TOKEN_WITHDRAWAL':
-      return decidePurchase({ ...asked, command })
-    case 'TOKEN_CLAIM':
-    case 'TOKEN_CANCELLATION':
-      return decideTokenUse({ ...asked, command })
-    case 'CARD_TOKENIZATION':
-      return decideTokenization({ ...asked, command })
-    case 'CARD_REGISTRATION':
-    case 'CARD_STATE_CHANGE':
-    case 'ACCOUNT_OPENING':
-    case 'ACCOUNT_CREDIT':
-    case 'SUBJECT_UNLOCK':
-      return decideAccountCommand({ ...asked, command })
-  }
 }
 
 /** Fresh draws for one attempt: a conflict draws again. Token hashes are those of the slot where the token is. */

@@ -8,7 +8,7 @@ import { RESPONSE_CODES, type ResponseCode } from '../services/core/transaction/
 import { createIngress } from '../services/ingress/app.ts'
 import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
 import { EVERTEC_ROUTES } from '../services/ingress/evertec/route-descriptions.ts'
-import { HEALTH_ROUTES } from '../services/ingress/http/health.ts'
+import { PAGE_PREFIX, SERVICE_PART } from '../services/ingress/openapi/routes.ts'
 import type { AuthScheme, RouteDescriptions } from '../services/ingress/http/route-description.ts'
 import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
@@ -92,14 +92,14 @@ function duration(ms: number): string {
 }
 
 /** The routes that are described: those of each dialect, and of the service itself. */
-const DESCRIBED: readonly RouteDescriptions[] = [EVERTEC_ROUTES, HEALTH_ROUTES]
+const DESCRIBED: readonly RouteDescriptions[] = [EVERTEC_ROUTES, SERVICE_PART.routes]
 
 /** The ways to authenticate, as the table names them. */
 const AUTH: Readonly<Record<AuthScheme, string>> = { basic: 'Basic', 'signed-headers': 'signed headers' }
 
 /** @throws Error when the app has a route that is not described here, or lacks one that is. */
 async function routes(): Promise<string> {
-  const served = await servedRoutes()
+  const served = (await servedRoutes()).filter((route) => !route.includes(` ${PAGE_PREFIX}`))
   const described = DESCRIBED.flatMap((routes) => Object.values(routes))
   const told = described.map(({ method, url }) => `${method} ${url}`)
   const odd = [...served.filter((route) => !told.includes(route)), ...told.filter((route) => !served.includes(route))]

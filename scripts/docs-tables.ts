@@ -8,7 +8,8 @@ import { RESPONSE_CODES, type ResponseCode } from '../services/core/transaction/
 import { createIngress } from '../services/ingress/app.ts'
 import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
 import { EVERTEC_ROUTES } from '../services/ingress/evertec/route-descriptions.ts'
-import { PAGE_PREFIX, SERVICE_PART } from '../services/ingress/openapi/routes.ts'
+import { OPENPAY_ROUTES } from '../services/ingress/openpay/route-descriptions.ts'
+import { HEALTH_ROUTES } from '../services/ingress/http/health.ts'
 import type { AuthScheme, RouteDescriptions } from '../services/ingress/http/route-description.ts'
 import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
@@ -92,14 +93,14 @@ function duration(ms: number): string {
 }
 
 /** The routes that are described: those of each dialect, and of the service itself. */
-const DESCRIBED: readonly RouteDescriptions[] = [EVERTEC_ROUTES, SERVICE_PART.routes]
+const DESCRIBED: readonly RouteDescriptions[] = [EVERTEC_ROUTES, OPENPAY_ROUTES, HEALTH_ROUTES]
 
 /** The ways to authenticate, as the table names them. */
 const AUTH: Readonly<Record<AuthScheme, string>> = { basic: 'Basic', 'signed-headers': 'signed headers' }
 
 /** @throws Error when the app has a route that is not described here, or lacks one that is. */
 async function routes(): Promise<string> {
-  const served = (await servedRoutes()).filter((route) => !route.includes(` ${PAGE_PREFIX}`))
+  const served = await servedRoutes()
   const described = DESCRIBED.flatMap((routes) => Object.values(routes))
   const told = described.map(({ method, url }) => `${method} ${url}`)
   const odd = [...served.filter((route) => !told.includes(route)), ...told.filter((route) => !served.includes(route))]
@@ -120,6 +121,11 @@ async function servedRoutes(): Promise<readonly string[]> {
     wire: createAvroWire(),
     clock: { now: () => 0 },
     evertecApps: [],
+    openpay: {
+      merchants: [],
+      cardTokens: { ttlMs: 0, securityCodeTtlMs: 0, privateRanges: [] },
+      secrets: { stash: async () => undefined },
+    },
     keys: createKeyRing({ identity: key('i'), token: [key('t')], seal: [key('s')] }),
     limits: DEFAULT_LIMITS,
     logger: { info: silent, warn: silent, error: silent },

@@ -19,7 +19,7 @@ import { createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { TOPIC, TOPICS } from '../runtime/topics.ts'
-import { startWorker } from '../runtime/worker/worker.ts'
+import { startWorker, type Worker, type WorkerDeps } from '../runtime/worker/worker.ts'
 import { lendLog, socketPath } from './log-server.ts'
 
 async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
@@ -38,28 +38,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
     },
   }
   const cards = openAuthorizer(config.authorizer)
-  const workers = await Promise.all(
-    (
-      [
-        ['issuer', TOPIC.tokenRequests],
-        ['authorizer', TOPIC.purchaseRequests],
-      ] as const
-    ).map(([group, topic]) =>
-      startWorker({
-        log,
-        store,
-        wire,
-        shell,
-        observer,
-        group,
-        topic,
-        maxRound: config.batchRecords,
-        maxInFlight: config.maxInFlight,
-        authorizer: cards.authorizer,
-        maxOpenCalls: config.authorizer.maxOpen,
-      }),
-    ),
-  )
+  const workers = await startWorkers({ log, store, wire, shell, observer, authorizer: cards.authorizer }, config)
   const requester = await createRequester(log, wire, config.replyTimeoutMs)
   const { refused } = await importAccounts(rowsOfCards(config.apps.cards), { ask: requester.ask, keys, clock })
   await requester.close()
@@ -74,6 +53,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
     logger,
     registry,
     evertecApps: config.apps.evertec,
+    openpay: { merchants: config.apps.openpay, cardTokens: config.cardTokens, secrets: store },
     storePing: () => store.ping(),
     limits: limitsOf(config),
   })
@@ -93,6 +73,20 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   )
   await app.listen({ host: config.host, port: config.port })
   greet(config)
+}
+
+/** Issuer and authorizer: one worker of each topic of requests. */
+async function startWorkers(
+  shared: Omit<WorkerDeps, 'group' | 'topic' | 'maxRound' | 'maxInFlight' | 'maxOpenCalls'>,
+  { batchRecords: maxRound, maxInFlight, authorizer: { maxOpen: maxOpenCalls } }: EmbeddedConfig,
+): Promise<readonly Worker[]> {
+  const services = [
+    ['issuer', TOPIC.tokenRequests],
+    ['authorizer', TOPIC.purchaseRequests],
+  ] as const
+  return Promise.all(
+    services.map(([group, topic]) => startWorker({ ...shared, group, topic, maxRound, maxInFlight, maxOpenCalls })),
+  )
 }
 
 function greet({ port, apps }: EmbeddedConfig): void {

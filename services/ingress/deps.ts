@@ -5,7 +5,10 @@ import type { Clock } from '../ports/clock.ts'
 import type { KeyRing } from '../ports/keys.ts'
 import type { Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
+import type { Store } from '../ports/store.ts'
 import type { EvertecAppConfig } from '../runtime/apps.ts'
+import type { OpenpayMerchantConfig } from '../runtime/apps-openpay.ts'
+import type { CardTokenConfig } from '../runtime/config-card-tokens.ts'
 
 /** The lines the edge writes. Fields are chosen one by one: never a body, a path or an issue; errors as described. */
 export interface Logger {
@@ -66,12 +69,21 @@ export function limitsOf(
   }
 }
 
+/** What the Openpay dialect is given. */
+export interface OpenpaySetup {
+  readonly merchants: readonly OpenpayMerchantConfig[]
+  readonly cardTokens: CardTokenConfig
+  /** Keeps the data keys of card numbers, and security codes. */
+  readonly secrets: Pick<Store, 'stash'>
+}
+
 export interface IngressDeps {
   readonly log: Log
   readonly wire: Wire
   readonly keys: KeyRing
   readonly clock: Clock
   readonly evertecApps: readonly EvertecAppConfig[]
+  readonly openpay: OpenpaySetup
   readonly limits: IngressLimits
   /** The instance's partition of `replies`. Absent: one drawn at the start. */
   readonly replyPartition?: number

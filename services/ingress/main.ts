@@ -31,6 +31,7 @@ async function run(config: IngressConfig, logger: Logger): Promise<void> {
     keys: createKeyRing(config.keys),
     clock: { now: () => Date.now() },
     evertecApps: config.apps.evertec,
+    openpay: { merchants: config.apps.openpay, cardTokens: config.cardTokens, secrets: store },
     replyPartition: config.replyPartition,
     limits: limitsOf(config),
   })

@@ -28,8 +28,14 @@ export function* emit(command: Command, slot: string, shell: Shell): Part<ReplyB
   if (!outcome) return null
   if ((yield* publish([{ slot, version: outcome.version }])) === 'conflict') return null
   const reply = replyOf({ scope, fingerprint: command.fingerprint, inquiryId: '' }, outcome, state, shell)
-  if (command.kind !== 'CHARGE_REFUND') return reply
-  return { ...reply, charge: state.outcomes.get(scopeKey(command.original))?.charge }
+  return command.kind === 'CHARGE_REFUND' ? withCharge(reply, state.outcomes.get(scopeKey(command.original))) : reply
+}
+
+/** A refund shows its charge, with the charge's own time and number: the refund's stand among its refunds. */
+function withCharge(reply: ReplyBody, original: Outcome | undefined): ReplyBody {
+  if (!original?.charge) return reply
+  const { charge, authorizationNumber, decidedAt } = original
+  return { ...reply, charge, authorizationNumber, decidedAt }
 }
 
 /** Entries besides the outcome that a reply shows of. */

@@ -9,6 +9,7 @@ import { passesLuhn } from '../core/card/mask.ts'
 import { amountMinor, minorOfPesos, type AmountMinor } from '../core/money/amount.ts'
 import { AUTHORIZER_DECLINES, type AuthorizerDecline } from '../core/transaction/authorizer-answer.ts'
 import { FINANCIAL_CODES, type FinancialCode } from '../core/transaction/codes.ts'
+import { merchantContradictions, openpayMerchant, type OpenpayMerchantConfig } from './apps-openpay.ts'
 import type { EnvironmentName } from './config-groups.ts'
 import { keyRingShape, signingKeysShape } from './config-keys.ts'
 import { ConfigError, problemsOf, readTextFile } from './env.ts'
@@ -44,6 +45,7 @@ export interface Apps {
   readonly demo: boolean
   readonly clients: readonly { readonly id: string }[]
   readonly evertec: readonly EvertecAppConfig[]
+  readonly openpay: readonly OpenpayMerchantConfig[]
   readonly cards: readonly SeedCard[]
   /** What the demo's authorizer of cards declines; any other number it approves. */
   readonly cardDeclines: readonly { readonly cardNumber: string; readonly code: AuthorizerDecline }[]
@@ -127,6 +129,7 @@ const appsShape = z.strictObject({
     .min(1)
     .max(MAX_CLIENTS),
   evertec: z.array(evertecApp).max(MAX_APPS).default([]),
+  openpay: z.array(openpayMerchant).max(MAX_APPS).default([]),
   cards: z.array(card).max(MAX_CARDS).default([]),
   cardDeclines: z
     .array(z.strictObject({ cardNumber, code: z.enum(AUTHORIZER_DECLINES) }))
@@ -191,7 +194,7 @@ function contradictions(apps: Apps, environment: EnvironmentName): readonly stri
       owners.set(acquirer, owner)
     }
   })
-  return [...problems, ...cardContradictions(cards)]
+  return [...problems, ...merchantContradictions(apps.openpay, known, demo), ...cardContradictions(cards)]
 }
 
 function cardContradictions(cards: readonly SeedCard[]): readonly string[] {

@@ -16,12 +16,14 @@ import {
   type CommonConfig,
 } from './config-groups.ts'
 import { authorizerOf, authorizerVariables, type AuthorizerConfig } from './config-authorizer.ts'
+import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const EMBEDDED_VARIABLES = {
   ...commonVariables,
   LOG_LEVEL: { ...commonVariables.LOG_LEVEL, fallback: 'warn' },
   ...httpVariables,
+  ...cardTokenVariables,
   BATCH_RECORDS: workerVariables.BATCH_RECORDS,
   MAX_IN_FLIGHT: workerVariables.MAX_IN_FLIGHT,
   ...authorizerVariables,
@@ -37,6 +39,7 @@ export interface EmbeddedConfig extends CommonConfig {
   readonly batchRecords: number
   readonly maxInFlight: number
   readonly authorizer: AuthorizerConfig
+  readonly cardTokens: CardTokenConfig
   readonly apps: Apps
   readonly keys: KeyRingConfig
   readonly rules: Rules
@@ -54,6 +57,7 @@ export function readEmbeddedConfig(env: Environment): EmbeddedConfig {
     batchRecords: values.BATCH_RECORDS,
     maxInFlight: values.MAX_IN_FLIGHT,
     authorizer: authorizerOf(values, apps, values.ENVIRONMENT),
+    cardTokens: cardTokensOf(values),
     apps,
     keys: keysOf(values.KEYS, apps.keys),
     rules: rulesOf(values),

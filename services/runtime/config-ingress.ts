@@ -18,12 +18,14 @@ import {
   type KafkaConfig,
   type RedisConfig,
 } from './config-groups.ts'
+import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const INGRESS_VARIABLES = {
   ...commonVariables,
   ...httpVariables,
   ...ingressVariables,
+  ...cardTokenVariables,
   ...kafkaVariables,
   ...redisVariables,
   ...appsVariables,
@@ -36,7 +38,8 @@ export interface IngressConfig extends CommonConfig {
   readonly maxOpenCalls: number
   readonly replyPartition?: number
   readonly kafka: KafkaConfig
-  /** Asked only whether it answers. */
+  readonly cardTokens: CardTokenConfig
+  /** Keeps the keys and codes of card tokens, and is asked whether it answers. */
   readonly redis: RedisConfig
   readonly apps: Apps
   readonly keys: KeyRingConfig
@@ -52,6 +55,7 @@ export function readIngressConfig(env: Environment): IngressConfig {
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
     maxOpenCalls: values.MAX_OPEN_CALLS,
     ...(values.REPLY_PARTITION === undefined ? {} : { replyPartition: values.REPLY_PARTITION }),
+    cardTokens: cardTokensOf(values),
     kafka: kafkaOf(values),
     redis: redisOf(values),
     apps,

@@ -11,7 +11,7 @@ import type { IssuedToken } from '../../services/core/transaction/outcome.ts'
 import type { Reply } from '../../services/core/transaction/reply.ts'
 import { scopeKey } from '../../services/core/transaction/scope.ts'
 import { createIngress } from '../../services/ingress/app.ts'
-import { DEFAULT_LIMITS, type IngressLimits, type Logger } from '../../services/ingress/deps.ts'
+import { DEFAULT_LIMITS, type IngressLimits, type Logger, type OpenpaySetup } from '../../services/ingress/deps.ts'
 import type { KeyRing } from '../../services/ports/keys.ts'
 import type { Log, LogRecord } from '../../services/ports/log.ts'
 import type { EvertecAppConfig } from '../../services/runtime/apps.ts'
@@ -174,6 +174,14 @@ export interface HarnessOptions {
   readonly now?: () => number
   readonly replyPartition?: number
   readonly keys?: KeyRing
+  readonly openpay?: OpenpaySetup
+}
+
+/** No merchants, and nothing that keeps secrets. */
+const NO_OPENPAY: OpenpaySetup = {
+  merchants: [],
+  cardTokens: { ttlMs: 3_600_000, securityCodeTtlMs: 900_000, privateRanges: [] },
+  secrets: { stash: () => Promise.reject(new Error('nobody has a merchant here')) },
 }
 
 /** An ingress that is ready, with a worker behind it. Close `app` afterwards. */
@@ -196,6 +204,7 @@ export async function startIngress(options: HarnessOptions = {}): Promise<Harnes
     keys: options.keys ?? keys,
     clock: { now: options.now ?? Date.now },
     evertecApps: options.apps ?? [APP, OTHER_APP, DISABLED_APP, SLOW_APP],
+    openpay: options.openpay ?? NO_OPENPAY,
     limits: { ...DEFAULT_LIMITS, replyTimeoutMs: 2_000, probeIntervalMs: 50, ...options.limits },
     replyPartition: options.replyPartition,
     storePing: options.storePing,

@@ -6,11 +6,13 @@ import type { AuthorizerAnswer } from './authorizer-answer.ts'
 import type { ResponseCode } from './codes.ts'
 import type { CardCharge, ChargeRefund, TokenSpending } from './command.ts'
 import { approve, decline, type Asked, type Decision } from './decision.ts'
-import type { Pending } from './outcome.ts'
+import type { Outcome, Pending } from './outcome.ts'
 import { scopeKey } from './scope.ts'
 
 /** A command that another authorizer can be asked for. */
 export type Askable = TokenSpending | CardCharge | ChargeRefund
+
+type Shown = Pick<Outcome, 'amountMinor' | 'accountType' | 'charge'>
 
 /**
  * On the slot of the pending transaction, with the answer in `seen`. An approval that a reversal wants undone is undone
@@ -23,21 +25,19 @@ export function decideAnswer(asked: Asked<Askable>): Decision {
   if (!pending || !seen.answer) throw new Error('an answer needs its pending transaction')
   if (seen.answer.kind === 'approved' && pending.undoneBy === undefined) return approved(asked, pending)
   const { code, reason } = whyNot(pending, seen.answer, command.kind)
-  const { amountMinor, accountType } = pending
-  return decline(asked, code, reason, refundFacts(asked, pending, 'failed'), { amountMinor, accountType })
+  return decline(asked, code, reason, refundFacts(asked, pending, 'failed'), shownOf(asked, pending))
 }
 
 function approved(asked: Asked<Askable>, pending: Pending): Decision {
-  const { command } = asked
-  const { amountMinor, accountType } = pending
   const facts = refundFacts(asked, pending, 'completed')
-  const charge = command.kind === 'CARD_CHARGE' ? newCharge({ ...asked, command }, amountMinor) : undefined
-  return approve(asked, 'authorizer-approved', facts, {
-    amountMinor,
-    accountType,
-    remote: true,
-    ...(charge ? { charge } : {}),
-  })
+  return approve(asked, 'authorizer-approved', facts, { ...shownOf(asked, pending), remote: true })
+}
+
+/** What an outcome shows of the transaction; of a charge its card too, also of one that failed. */
+function shownOf(asked: Asked<Askable>, { amountMinor, accountType }: Pending): Shown {
+  const { command } = asked
+  if (command.kind !== 'CARD_CHARGE') return { amountMinor, accountType }
+  return { amountMinor, accountType, charge: newCharge({ ...asked, command }, amountMinor) }
 }
 
 function whyNot(

@@ -32,7 +32,7 @@ export interface Outcome {
   readonly remote?: boolean
   /** Of a tokenization. */
   readonly cardToken?: ShownCardToken
-  /** Of a charge, with its refunds. */
+  /** Of a charge that was asked for, approved or not, with its refunds. */
   readonly charge?: Charge
   /** Unix milliseconds. */
   readonly decidedAt: number

@@ -24,7 +24,7 @@ export interface Reply {
   readonly accountType?: AccountType
   /** Of a tokenization, as it is now. */
   readonly cardToken?: ShownCardToken & { readonly spent: boolean }
-  /** Of a charge, or of the charge that was refunded: as it is now. */
+  /** Of a charge, or of the charge that was refunded: as it is now. Time and number beside it are the charge's. */
   readonly charge?: Charge
   /** Unix milliseconds at which it was decided. */
   readonly decidedAt?: number

@@ -79,7 +79,7 @@ export function standingOf(checkpoint: Statement, tip: Tip): Standing {
   if (checkpoint.sequence > tip.sequence + 1 || checkpoint.previousHash !== tip.hash) return 'unlinked'
   const fits = checkpoint.ranges.every(({ partition, first, next }) => {
     const covered = tip.covered.get(partition)
-    return first < next && (covered === undefined || covered === BigInt(first))
+    return first <= next && (covered === undefined || covered === BigInt(first))
   })
   return fits ? 'next' : 'unlinked'
 }

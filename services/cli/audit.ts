@@ -3,11 +3,12 @@
 
 import { Command, CommanderError } from 'commander'
 import { EXIT, EXIT_HELP } from './audit/frame.ts'
+import { addVerify } from './audit/verify.ts'
 import { addKeys } from './audit/keys.ts'
 import { addReplay } from './audit/replay.ts'
 
 /** Each adds one command. */
-const COMMANDS: readonly ((program: Command) => void)[] = [addReplay, addKeys]
+const COMMANDS: readonly ((program: Command) => void)[] = [addVerify, addReplay, addKeys]
 
 const program = new Command('npm run audit --')
   .description(

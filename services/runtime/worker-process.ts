@@ -1,16 +1,13 @@
 // A worker as a process: configuration, Kafka, Redis, health and metrics, shutdown. Only wiring; issuer and authorizer
 // say which requests they take.
 
-import { fastify } from 'fastify'
-import type { Registry } from 'prom-client'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { systemEntropy } from '../adapters/keys/entropy.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { createRedisStore } from '../adapters/redis/store.ts'
-import type { Log } from '../ports/log.ts'
-import type { Store } from '../ports/store.ts'
 import { openAuthorizer } from './card-authorizer.ts'
 import { readWorkerConfig, type WorkerConfig } from './config-worker.ts'
+import { serveHealth } from './health.ts'
 import type { Logger } from './logging.ts'
 import { openLog } from './open-log.ts'
 import { createLogMetrics, createRegistry, createStoreMetrics, createWorkerMetrics } from './metrics.ts'
@@ -22,8 +19,6 @@ export interface WorkerService {
   readonly name: string
   readonly topic: string
 }
-
-const PROBE_TIMEOUT_MS = 1_500
 
 /** Runs until a signal. Configuration errors end it with exit code 1 and the variables' names. */
 export function runWorker(service: WorkerService): Promise<void> {
@@ -41,10 +36,8 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
     config.healthPort === undefined
       ? null
       : await serveHealth(config.host, config.healthPort, {
-          log,
-          store,
           registry,
-          working: () => worker !== null,
+          parts: { requests: () => worker !== null, log: () => log.ping(), store: () => store.ping() },
         })
   const shutdown = onShutdown(
     [
@@ -86,40 +79,4 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
     logger.error({ error }, 'the subscription ended')
     return shutdown.begin('subscription ended', 1)
   })
-}
-
-interface Health {
-  readonly log: Log
-  readonly store: Store
-  readonly registry: Registry
-  working(): boolean
-}
-
-async function serveHealth(host: string, port: number, { log, store, registry, working }: Health) {
-  const app = fastify({ logger: false })
-  app.get('/health/live', async () => ({ status: 'live' }))
-  app.get('/health/ready', async (_request, reply) => {
-    const parts = { requests: working(), log: await answers(log.ping()), store: await answers(store.ping()) }
-    const ready = Object.values(parts).every(Boolean)
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready', ...parts })
-  })
-  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
-  await app.listen({ host, port })
-  return app
-}
-
-async function answers(ping: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS)
-  })
-  const answered = await Promise.race([
-    ping.then(
-      () => true,
-      () => false,
-    ),
-    late,
-  ])
-  clearTimeout(timer)
-  return answered
 }

@@ -13,6 +13,7 @@ import { HEALTH_ROUTES } from '../services/ingress/http/health.ts'
 import type { AuthScheme, RouteDescriptions } from '../services/ingress/http/route-description.ts'
 import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
+import { createNotaryMetrics } from '../services/notary/metrics.ts'
 import { AUDIT_VARIABLES, NOTARY_VARIABLES } from '../services/runtime/config-audit.ts'
 import { CLI_VARIABLES } from '../services/runtime/config-cli.ts'
 import { EMBEDDED_VARIABLES } from '../services/runtime/config-embedded.ts'
@@ -157,10 +158,14 @@ function metrics(): string {
   createWorkerMetrics(worker)
   createLogMetrics(worker)
   createStoreMetrics(worker, { generation: 0 })
+  const notary = new Registry()
+  createNotaryMetrics(notary)
+  createLogMetrics(notary)
   const served = new Map<string, { row: string; by: string[] }>()
   for (const [process, registry] of [
     ['ingress', edge],
     ['worker', worker],
+    ['notary', notary],
   ] as const) {
     for (const metric of registry.getMetricsAsArray()) {
       const { name, type, help, labelNames } = metric as unknown as Metric

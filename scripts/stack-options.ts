@@ -9,7 +9,7 @@ const MAX_INSTANCES = 8
 const PID_FILE = 'pid'
 
 const USAGE = `usage: npm run stack -- [--instances N] [--data DIR] [--keep]
-  Starts Kafka, Redis, the topics, issuer, authorizer and ingress, and loads the demo accounts. Ctrl-C stops everything.
+  Starts Kafka, Redis, the topics, issuer, authorizer, notary and ingress, and loads the demo accounts. Ctrl-C stops everything.
   --instances N   of each service, 1 to ${MAX_INSTANCES}; the second ingress listens on PORT+1, and so on
   --data DIR      where Kafka, Redis and the logs live; .stack by default
   --keep          start on what an earlier run left, and leave it at the end

@@ -19,13 +19,13 @@ const ONE_SHOT_TIMEOUT_MS = 120_000
 const SAME_SIGNAL_MS = 1_000
 
 /** In the order in which they start. */
-const SERVICES = ['issuer', 'authorizer', 'ingress'] as const
+const SERVICES = ['issuer', 'authorizer', 'notary', 'ingress'] as const
 type ServiceName = (typeof SERVICES)[number]
 /**
  * From PORT to the ports where a service's instances begin: callers' doors of the ingress, health and metrics of
  * workers.
  */
-const PORT_OFFSET: Readonly<Record<ServiceName, number>> = { ingress: 0, issuer: 10, authorizer: 20 }
+const PORT_OFFSET: Readonly<Record<ServiceName, number>> = { ingress: 0, issuer: 10, authorizer: 20, notary: 30 }
 
 const portOf = (service: ServiceName, n: number, base: number): number => base + PORT_OFFSET[service] + n
 
@@ -85,7 +85,7 @@ class Stack {
   /** Callers first, then who serves them: ingress, workers, Redis, Kafka. */
   async stop(): Promise<void> {
     const rank = (name: string): number =>
-      ['ingress', 'authorizer', 'issuer', 'redis', 'kafka'].findIndex((kind) => name.startsWith(kind))
+      ['ingress', 'authorizer', 'issuer', 'notary', 'redis', 'kafka'].findIndex((kind) => name.startsWith(kind))
     const ranks = [...new Set(this.#running.map((one) => rank(one.name)))].sort((a, b) => a - b)
     for (const same of ranks)
       await Promise.all(this.#running.filter((one) => rank(one.name) === same).map((one) => one.stop()))

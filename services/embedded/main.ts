@@ -4,6 +4,7 @@
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { systemEntropy } from '../adapters/keys/entropy.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
+import { createSignatureVerifier, createSigner, publicKeysOf } from '../adapters/keys/signing.ts'
 import { createMemoryLog } from '../adapters/memory/log.ts'
 import { createMemoryStore } from '../adapters/memory/store.ts'
 import { importAccounts } from '../cli/account-import.ts'
@@ -13,6 +14,14 @@ import { curlExamples } from '../demo/examples.ts'
 import { createIngress } from '../ingress/app.ts'
 import { limitsOf } from '../ingress/deps.ts'
 import { openAuthorizer } from '../runtime/card-authorizer.ts'
+import type { Registry } from 'prom-client'
+import { createNotaryMetrics } from '../notary/metrics.ts'
+import { startNotary, type Notary } from '../notary/notary.ts'
+import { observerOf } from '../notary/observer.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { KeyRing } from '../ports/keys.ts'
+import type { Log } from '../ports/log.ts'
+import type { Wire } from '../ports/wire.ts'
 import { readEmbeddedConfig, type EmbeddedConfig } from '../runtime/config-embedded.ts'
 import type { Logger } from '../runtime/logging.ts'
 import { createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
@@ -39,11 +48,8 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   }
   const cards = openAuthorizer(config.authorizer)
   const workers = await startWorkers({ log, store, wire, shell, observer, authorizer: cards.authorizer }, config)
-  const requester = await createRequester(log, wire, config.replyTimeoutMs)
-  const { refused } = await importAccounts(rowsOfCards(config.apps.cards), { ask: requester.ask, keys, clock })
-  await requester.close()
-  if (refused.length > 0) logger.warn({ count: refused.length }, 'cards of the apps file were refused')
-
+  await loadCards(config, { log, wire, keys, clock, logger })
+  const notary = config.notary && (await startNotaryOn(log, wire, clock, config.notary, registry, logger))
   const { shutdownTimeoutMs } = config
   const app = createIngress({
     log,
@@ -66,6 +72,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
         name: 'workers',
         run: async () => void (await Promise.all(workers.map((worker) => worker.stop(shutdownTimeoutMs)))),
       },
+      { name: 'notary', run: () => notary?.stop() },
       { name: 'card authorizer', run: () => cards.close() },
       { name: 'log', run: () => log.close() },
     ],
@@ -89,6 +96,43 @@ async function startWorkers(
   )
 }
 
+async function loadCards(
+  { apps, replyTimeoutMs }: EmbeddedConfig,
+  parts: {
+    readonly log: Log
+    readonly wire: Wire
+    readonly keys: KeyRing
+    readonly clock: Clock
+    readonly logger: Logger
+  },
+): Promise<void> {
+  const requester = await createRequester(parts.log, parts.wire, replyTimeoutMs)
+  const { refused } = await importAccounts(rowsOfCards(apps.cards), { ...parts, ask: requester.ask })
+  await requester.close()
+  if (refused.length > 0) parts.logger.warn({ count: refused.length }, 'cards of the apps file were refused')
+}
+
+/** Everything but the keys is as in the notary's own process. */
+async function startNotaryOn(
+  log: Log,
+  wire: Wire,
+  clock: Clock,
+  { signingKeys, intervalMs, maxRecords }: NonNullable<EmbeddedConfig['notary']>,
+  registry: Registry,
+  logger: Logger,
+): Promise<Notary> {
+  return startNotary({
+    log,
+    wire,
+    clock,
+    intervalMs,
+    maxRecords,
+    signer: createSigner(signingKeys),
+    verifier: createSignatureVerifier(publicKeysOf(signingKeys)),
+    observer: observerOf(logger, createNotaryMetrics(registry)),
+  })
+}
+
 function greet({ port, apps }: EmbeddedConfig): void {
   const set = apps.demo ? `with the demo set (${apps.cards.length} cards)` : `with ${apps.evertec.length} apps`
   process.stdout
@@ -97,8 +141,9 @@ Everything is forgotten when it ends; \`npm run stack\` runs it on a real Kafka 
 
 ${apps.demo ? curlExamples(port) : ''}
 
-# What was decided, as events:
+# What was decided, as events, and whether anything was changed since:
 PORT=${port} npm run events
+PORT=${port} npm run audit -- verify
 `)
 }
 

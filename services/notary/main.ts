@@ -1,12 +1,12 @@
 // The notary as a process: configuration, Kafka, health and metrics, shutdown. Only wiring.
 
 import { createAvroWire } from '../adapters/avro/wire.ts'
-import { createKafkaLog } from '../adapters/kafka/log.ts'
 import { createSignatureVerifier, createSigner, publicKeysOf } from '../adapters/keys/signing.ts'
 import { readNotaryConfig, type NotaryConfig } from '../runtime/config-audit.ts'
 import { serveHealth } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logging.ts'
 import { createLogMetrics, createRegistry } from '../runtime/metrics.ts'
+import { openLog } from '../runtime/open-log.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { createNotaryMetrics } from './metrics.ts'
@@ -15,7 +15,7 @@ import { observerOf } from './observer.ts'
 
 async function run(config: NotaryConfig, logger: Logger): Promise<void> {
   const registry = createRegistry('notary')
-  const log = await createKafkaLog({
+  const log = await openLog({
     ...config.kafka,
     clientId: 'notary',
     logger,

@@ -15,7 +15,7 @@ import {
   type CommonConfig,
   type KafkaConfig,
 } from './config-groups.ts'
-import { ConfigError, readEnv, type Environment } from './env.ts'
+import { ConfigError, readEnv, type Environment, type Values } from './env.ts'
 
 export const NOTARY_VARIABLES = {
   ...commonVariables,
@@ -32,14 +32,18 @@ export const AUDIT_VARIABLES = {
   ...signingVariables,
 } as const
 
-export interface NotaryConfig extends CommonConfig {
-  readonly healthPort?: number
-  readonly kafka: KafkaConfig
+/** What and how often a notary signs. */
+export interface SigningConfig {
   /** Newest first. */
   readonly signingKeys: readonly KeyConfig[]
   /** Milliseconds. */
   readonly intervalMs: number
   readonly maxRecords: number
+}
+
+export interface NotaryConfig extends CommonConfig, SigningConfig {
+  readonly healthPort?: number
+  readonly kafka: KafkaConfig
 }
 
 /** @throws ConfigError */
@@ -50,17 +54,22 @@ export function readNotaryConfig(env: Environment): NotaryConfig {
     ...commonOf(values, env),
     ...(values.HEALTH_PORT === undefined ? {} : { healthPort: values.HEALTH_PORT }),
     kafka: kafkaOf(values),
-    signingKeys: signingKeysOf(values.SIGNING_KEYS, apps),
-    intervalMs: values.CHECKPOINT_SECONDS * 1_000,
-    maxRecords: values.CHECKPOINT_RECORDS,
+    ...signingOf(values, apps),
   }
 }
 
-/** The configured keys, else those of the demo set. @throws ConfigError */
-export function signingKeysOf(keys: readonly KeyConfig[] | undefined, demo: Pick<Apps, 'signingKeys'> | undefined) {
-  const found = keys ?? demo?.signingKeys
+/** With the configured keys, else those of the demo set. @throws ConfigError */
+export function signingOf(
+  values: Values<typeof notaryVariables & Pick<typeof signingVariables, 'SIGNING_KEYS'>>,
+  demo: Pick<Apps, 'signingKeys'> | undefined,
+): SigningConfig {
+  const found = values.SIGNING_KEYS ?? demo?.signingKeys
   if (!found) throw new ConfigError(['SIGNING_KEYS: is required. `npm run audit -- keys --new k1` makes one'])
-  return usable('SIGNING_KEYS', found, createSigner)
+  return {
+    signingKeys: usable('SIGNING_KEYS', found, createSigner),
+    intervalMs: values.CHECKPOINT_SECONDS * 1_000,
+    maxRecords: values.CHECKPOINT_RECORDS,
+  }
 }
 
 /**

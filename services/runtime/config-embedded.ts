@@ -11,12 +11,15 @@ import {
   keysOf,
   keysVariables,
   rulesOf,
+  notaryVariables,
   rulesVariables,
+  signingVariables,
   workerVariables,
   type CommonConfig,
 } from './config-groups.ts'
 import { authorizerOf, authorizerVariables, type AuthorizerConfig } from './config-authorizer.ts'
 import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
+import { signingOf, type SigningConfig } from './config-audit.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const EMBEDDED_VARIABLES = {
@@ -29,6 +32,8 @@ export const EMBEDDED_VARIABLES = {
   ...authorizerVariables,
   ...demoAppsVariables,
   ...keysVariables,
+  SIGNING_KEYS: signingVariables.SIGNING_KEYS,
+  ...notaryVariables,
   ...rulesVariables,
 } as const
 
@@ -43,6 +48,8 @@ export interface EmbeddedConfig extends CommonConfig {
   readonly apps: Apps
   readonly keys: KeyRingConfig
   readonly rules: Rules
+  /** Absent: nothing is signed, since there is no key to sign with. */
+  readonly notary?: SigningConfig
 }
 
 /** @throws ConfigError */
@@ -61,5 +68,6 @@ export function readEmbeddedConfig(env: Environment): EmbeddedConfig {
     apps,
     keys: keysOf(values.KEYS, apps.keys),
     rules: rulesOf(values),
+    ...(values.SIGNING_KEYS || apps.signingKeys ? { notary: signingOf(values, apps) } : {}),
   }
 }

@@ -15,7 +15,7 @@ import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
 import { createNotaryMetrics } from '../services/notary/metrics.ts'
 import { AUDIT_VARIABLES, NOTARY_VARIABLES } from '../services/runtime/config-audit.ts'
-import { CLI_VARIABLES } from '../services/runtime/config-cli.ts'
+import { CLI_VARIABLES, operatorVariables } from '../services/runtime/config-cli.ts'
 import { EMBEDDED_VARIABLES } from '../services/runtime/config-embedded.ts'
 import { INGRESS_VARIABLES } from '../services/runtime/config-ingress.ts'
 import { rulesVariables } from '../services/runtime/config-groups.ts'
@@ -34,7 +34,7 @@ export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
       ingress: INGRESS_VARIABLES,
       worker: WORKER_VARIABLES,
       notary: NOTARY_VARIABLES,
-      'command lines': CLI_VARIABLES,
+      'command lines': { ...CLI_VARIABLES, ...operatorVariables },
       audit: { ...AUDIT_VARIABLES, ...rulesVariables },
       embedded: EMBEDDED_VARIABLES,
     }),

@@ -1,5 +1,7 @@
 // Configuration of the command lines, which speak to the log and hash what they are given.
 
+import { z } from 'zod'
+import { holdsCardNumber } from '../core/card/mask.ts'
 import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
 import { readApps, type Apps } from './apps.ts'
 import {
@@ -14,7 +16,21 @@ import {
   type CommonConfig,
   type KafkaConfig,
 } from './config-groups.ts'
-import { readEnv, type Environment } from './env.ts'
+import { optionalVariable, readEnv, type Environment } from './env.ts'
+
+/** Who asks: goes into the event of what an operator does. The same form as `--operator`. */
+export const operatorVariables = {
+  OPERATOR: optionalVariable(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/)
+      .refine((text) => !holdsCardNumber(text), 'must not hold a card number'),
+    {
+      description:
+        'Name of the operator who runs `npm run tokens`, unless --operator gives it. It stands in the event.',
+    },
+  ),
+} as const
 
 export const CLI_VARIABLES = {
   ENVIRONMENT: commonVariables.ENVIRONMENT,

@@ -16,6 +16,7 @@ import type {
   CardTokenization,
   ChargeRefund,
   Command,
+  Inquiry,
   SubjectUnlock,
   TokenUse,
 } from '../../services/core/transaction/command.ts'
@@ -55,7 +56,7 @@ export interface System {
   /** Milliseconds that the clock of everything is ahead. */
   ahead: number
   now(): number
-  ask(command: Command): Promise<Reply>
+  ask(body: Command | Inquiry): Promise<Reply>
   /** A card's data key, as the edge puts it beside the slot. */
   stash(slot: string, name: string, value: string, ttlMs: number): Promise<void>
   /** Ends the workers. The log can still be read. */
@@ -97,7 +98,7 @@ export async function startSystem(options: { readonly rules?: Partial<Rules> } =
     log,
     rules,
     now: clock.now,
-    ask: async (command: Command) => {
+    ask: async (command: Command | Inquiry) => {
       const reply = await requester.ask(command)
       if (bugs.length > 0) throw bugs[0] as Error
       if (typeof reply === 'string') throw new Error(`${command.kind}: ${reply}`)

@@ -2,9 +2,9 @@
 // forgotten by the store only after the log has acknowledged it.
 
 import { EPOCH_HEADER, FIRST_EPOCH } from '../../core/subject/epochs.ts'
-import type { Headers, Log } from '../../ports/log.ts'
+import { LogError, type Headers, type Log } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
-import type { Wire } from '../../ports/wire.ts'
+import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
 import { TOPIC } from '../topics.ts'
 import type { PendingEvent } from './round-slots.ts'
 
@@ -63,7 +63,7 @@ export class EventLog {
           topic: TOPIC.events,
           key: slot,
           value,
-          headers: fenced(headers ?? this.#wire.eventHeaders(this.#wire.decodeEvent(value))),
+          headers: fenced(headers ?? headersOf(this.#wire, value)),
         })),
       )
     } finally {
@@ -103,6 +103,19 @@ export class EventLog {
       }
     }
     this.#flushing = false
+  }
+}
+
+/**
+ * Of an event that another process had committed.
+ * @throws LogError when a newer release did, whose schema is not known here: one of its instances has to publish it
+ */
+function headersOf(wire: Wire, value: Uint8Array): Headers {
+  try {
+    return wire.eventHeaders(wire.decodeEvent(value))
+  } catch (error) {
+    if (error instanceof MalformedRecordError) throw new LogError(error.message)
+    throw error
   }
 }
 

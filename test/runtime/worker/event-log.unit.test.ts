@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { headerOf } from '../../../services/adapters/avro/single-object.ts'
 import { LogError, type Log } from '../../../services/ports/log.ts'
 import type { Store } from '../../../services/ports/store.ts'
 import { EventLog } from '../../../services/runtime/worker/event-log.ts'
@@ -47,6 +48,14 @@ describe('events on their way to the log', () => {
     await Promise.all(both)
     await soon()
     expect(acknowledged).toEqual([1])
+  })
+
+  it('of a newer release wait for one of its instances, and stop nobody', async () => {
+    const { sent, events } = setUp()
+    const unknown = Buffer.concat([headerOf('0011223344556677'), Buffer.from('newer')])
+    await expect(events.publish('s', [{ version: 1, event: unknown }])).rejects.toThrow(LogError)
+    await expect(events.publish('s', [{ version: 1, event: unknown }])).rejects.toThrow(/fingerprint 0011223344556677/)
+    expect(sent).toEqual([])
   })
 
   it('wait for those before them, and come again with them when those failed', async () => {

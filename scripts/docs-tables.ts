@@ -21,8 +21,10 @@ import { INGRESS_VARIABLES } from '../services/runtime/config-ingress.ts'
 import { rulesVariables } from '../services/runtime/config-groups.ts'
 import { configTable } from '../services/runtime/config-table.ts'
 import { WORKER_VARIABLES } from '../services/runtime/config-worker.ts'
+import { WEBHOOKS_VARIABLES } from '../services/runtime/config-webhooks.ts'
 import { createLogMetrics, createStoreMetrics, createWorkerMetrics } from '../services/runtime/metrics.ts'
 import { TOPICS } from '../services/runtime/topics.ts'
+import { createWebhookMetrics } from '../services/webhooks/metrics.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
@@ -37,6 +39,7 @@ export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
       'command lines': { ...CLI_VARIABLES, ...operatorVariables },
       audit: { ...AUDIT_VARIABLES, ...rulesVariables },
       embedded: EMBEDDED_VARIABLES,
+      webhooks: WEBHOOKS_VARIABLES,
     }),
   'response codes': async () => responseCodes(),
   topics: async () => topics(),
@@ -161,11 +164,15 @@ function metrics(): string {
   const notary = new Registry()
   createNotaryMetrics(notary)
   createLogMetrics(notary)
+  const webhooks = new Registry()
+  createLogMetrics(webhooks)
+  createWebhookMetrics(webhooks)
   const served = new Map<string, { row: string; by: string[] }>()
   for (const [process, registry] of [
     ['ingress', edge],
     ['worker', worker],
     ['notary', notary],
+    ['webhooks', webhooks],
   ] as const) {
     for (const metric of registry.getMetricsAsArray()) {
       const { name, type, help, labelNames } = metric as unknown as Metric

@@ -14,6 +14,7 @@ const USAGE = `usage: npm run stack -- [--instances N] [--data DIR] [--keep]
   --data DIR      where Kafka, Redis and the logs live; .stack by default
   --keep          start on what an earlier run left, and leave it at the end
 environment: PORT (8080; workers serve health and metrics from PORT+10 and PORT+20), KAFKA_PORT (19092), REDIS_PORT (16379)
+  WEBHOOKS_FILE   subscriptions: the webhooks service runs too, with health and metrics at PORT+40
 `
 
 export interface StackOptions {
@@ -23,6 +24,8 @@ export interface StackOptions {
   readonly instances: number
   readonly dataDir: string
   readonly keep: boolean
+  /** Whether WEBHOOKS_FILE is set. */
+  readonly webhooks: boolean
 }
 
 /** Prints the usage and exits when asked for it. Throws on a value that cannot be. */
@@ -46,6 +49,7 @@ export function readOptions(): StackOptions {
     instances: wholeNumber('--instances', values.instances, MAX_INSTANCES),
     dataDir: resolve(values.data),
     keep: values.keep,
+    webhooks: (process.env['WEBHOOKS_FILE'] ?? '').trim() !== '',
   }
 }
 

@@ -20,12 +20,20 @@ const SAME_SIGNAL_MS = 1_000
 
 /** In the order in which they start. */
 const SERVICES = ['issuer', 'authorizer', 'notary', 'ingress'] as const
-type ServiceName = (typeof SERVICES)[number]
+/** One of it, and only where WEBHOOKS_FILE names its subscriptions. */
+const WEBHOOKS = 'webhooks'
+type ServiceName = (typeof SERVICES)[number] | typeof WEBHOOKS
 /**
  * From PORT to the ports where a service's instances begin: callers' doors of the ingress, health and metrics of
  * workers.
  */
-const PORT_OFFSET: Readonly<Record<ServiceName, number>> = { ingress: 0, issuer: 10, authorizer: 20, notary: 30 }
+const PORT_OFFSET: Readonly<Record<ServiceName, number>> = {
+  ingress: 0,
+  issuer: 10,
+  authorizer: 20,
+  notary: 30,
+  webhooks: 40,
+}
 
 const portOf = (service: ServiceName, n: number, base: number): number => base + PORT_OFFSET[service] + n
 
@@ -78,6 +86,7 @@ class Stack {
     for (const service of SERVICES) {
       for (let n = 0; n < this.#options.instances; n++) await this.#startService(service, n)
     }
+    if (this.#options.webhooks) await this.#startService(WEBHOOKS, 0)
     await this.#once('accounts', ['services/cli/accounts.ts', 'demo'])
     if (!this.#ending) say(`ready after ${((performance.now() - started) / 1000).toFixed(1)} s`)
   }
@@ -85,7 +94,9 @@ class Stack {
   /** Callers first, then who serves them: ingress, workers, Redis, Kafka. */
   async stop(): Promise<void> {
     const rank = (name: string): number =>
-      ['ingress', 'authorizer', 'issuer', 'notary', 'redis', 'kafka'].findIndex((kind) => name.startsWith(kind))
+      ['ingress', 'authorizer', 'issuer', 'notary', 'webhooks', 'redis', 'kafka'].findIndex((kind) =>
+        name.startsWith(kind),
+      )
     const ranks = [...new Set(this.#running.map((one) => rank(one.name)))].sort((a, b) => a - b)
     for (const same of ranks)
       await Promise.all(this.#running.filter((one) => rank(one.name) === same).map((one) => one.stop()))
@@ -184,6 +195,7 @@ async function main(): Promise<number> {
       await requirePort(portOf(service, n, options.port), `${service}-${n + 1}`, 'PORT')
     }
   }
+  if (options.webhooks) await requirePort(portOf(WEBHOOKS, 0, options.port), WEBHOOKS, 'PORT')
   claimFolder(options)
   const stack = new Stack(options)
   listenForSignals(stack)

@@ -39,6 +39,8 @@ export interface ConsumerOptions {
   readonly retry?: Backoff
   /** When the attempts are used up: on to the dead-letter topic, or end the consumer and keep the offset. */
   readonly onGiveUp?: 'dead-letter' | 'stop'
+  /** Records that are no event of ours: to the dead-letter topic too, or only told to the observer. */
+  readonly onMalformed?: 'dead-letter' | 'pass-over'
   /** Ids of handled events that are remembered, so that repeats are dropped. */
   readonly window?: number
   readonly observer?: Partial<ConsumerObserver>
@@ -92,7 +94,7 @@ class Running {
   constructor(options: ConsumerOptions) {
     const { maxInFlight = DEFAULT_MAX_IN_FLIGHT, concurrency = DEFAULT_CONCURRENCY, window = DEFAULT_WINDOW } = options
     this.#options = options
-    this.#lanes = new Lanes(maxInFlight, concurrency)
+    this.#lanes = new Lanes(maxInFlight, concurrency, (count) => options.observer?.inFlight?.(count))
     this.#recent = new RecentIds(window)
     this.#gate = new EpochGate(options.log, options.wire)
     const { promise, reject } = Promise.withResolvers<never>()
@@ -103,21 +105,22 @@ class Running {
 
   /** Resolves when all records of the batch are taken up, not when they are handled. */
   async take(batch: Batch): Promise<void> {
-    const { wire, wanted = () => true, observer } = this.#options
+    const { wire, wanted = () => true, onMalformed = 'dead-letter', observer } = this.#options
     const standings = await this.#gate.judge(batch.records)
     for (const [index, record] of batch.records.entries()) {
       const taken = takeRecord(record, standings[index] ?? 'valid', wire)
-      const kept = taken.kind === 'malformed' || (taken.kind === 'event' && wanted(taken.event))
+      const buried = taken.kind === 'malformed' && onMalformed === 'dead-letter'
+      const kept = buried || (taken.kind === 'event' && wanted(taken.event))
       const begins = kept ? await this.#lanes.reserve() : !this.#stopping.signal.aborted
       if (!begins) return
       const finished = this.#offsets.take(batch, record.offset)
       if (kept && taken.kind === 'event') {
         this.#add(taken.event.subject ?? taken.event.id, () => this.#handle(taken.event, record, finished))
-      } else if (taken.kind === 'malformed') {
+      } else if (kept && taken.kind === 'malformed') {
         observer?.dropped?.('malformed')
         this.#add(`malformed ${record.partition}`, () => this.#bury(record, taken.reason, finished))
       } else {
-        if (taken.kind === 'void') observer?.dropped?.('void')
+        if (taken.kind === 'void' || taken.kind === 'malformed') observer?.dropped?.(taken.kind)
         finished()
       }
     }
@@ -143,12 +146,7 @@ class Running {
   }
 
   #add(lane: string, work: () => Promise<void>): void {
-    const { observer } = this.#options
-    observer?.inFlight?.(this.#lanes.taken)
-    this.#lanes.add(lane, async () => {
-      await work().catch((error: unknown) => this.end(error))
-      observer?.inFlight?.(this.#lanes.taken - 1)
-    })
+    this.#lanes.add(lane, () => work().catch((error: unknown) => this.end(error)))
   }
 
   async #handle(event: PublicEvent, record: StoredRecord, finished: () => void): Promise<void> {
@@ -161,7 +159,12 @@ class Running {
     const { signal } = this.#over
     for (let attempt = 1; !this.#stopping.signal.aborted; attempt++) {
       try {
-        await this.#lanes.run(async () => handle(event, { partition, offset, attempt, signal }))
+        const begun = await this.#lanes.run(async () => {
+          if (this.#stopping.signal.aborted) return false
+          await handle(event, { partition, offset, attempt, signal })
+          return true
+        })
+        if (!begun) return
         observer?.handled?.(event, attempt)
         this.#recent.add(event.id)
         return finished()

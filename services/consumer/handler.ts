@@ -31,7 +31,7 @@ export class HandlerError extends Error {
 
 /** Thrown by a handler: no more events. The consumer ends, and this event is the first of the next run. */
 export class StopConsumingError extends Error {
-  override readonly name = 'StopConsumingError'
+  override readonly name: string = 'StopConsumingError'
 }
 
 /** What may be told of a failure. */

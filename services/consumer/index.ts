@@ -2,7 +2,7 @@
 // named here may change.
 
 export { createAvroWire } from '../adapters/avro/wire.ts'
-export { createKafkaLog } from '../adapters/kafka/log.ts'
+export { openLog } from '../runtime/open-log.ts'
 export type { Log } from '../ports/log.ts'
 export type { Wire } from '../ports/wire.ts'
 export type { Backoff } from '../runtime/backoff.ts'

@@ -4,6 +4,7 @@
 export class Lanes {
   readonly #maxTaken: number
   readonly #maxRunning: number
+  readonly #onTaken: (count: number) => void
   /** The last work of each key. */
   readonly #last = new Map<string, Promise<void>>()
   #closed = false
@@ -12,9 +13,11 @@ export class Lanes {
   #waitingToRun: (() => void)[] = []
   #waitingForRoom: (() => void)[] = []
 
-  constructor(maxTaken: number, maxRunning: number) {
+  /** @param onTaken told how many are taken up, whenever that changes */
+  constructor(maxTaken: number, maxRunning: number, onTaken: (count: number) => void = () => undefined) {
     this.#maxTaken = maxTaken
     this.#maxRunning = maxRunning
+    this.#onTaken = onTaken
   }
 
   get taken(): number {
@@ -27,7 +30,7 @@ export class Lanes {
       await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
     }
     if (this.#closed) return false
-    this.#taken++
+    this.#onTaken(++this.#taken)
     return true
   }
 
@@ -41,7 +44,7 @@ export class Lanes {
   add(key: string, work: () => Promise<void>): void {
     const before = this.#last.get(key) ?? Promise.resolve()
     const now = before.then(work).finally(() => {
-      this.#taken--
+      this.#onTaken(--this.#taken)
       if (this.#last.get(key) === now) this.#last.delete(key)
       for (const resume of this.#waitingForRoom.splice(0)) resume()
     })

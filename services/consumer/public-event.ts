@@ -33,7 +33,7 @@ export interface PublicEvent {
   readonly subject: string | null
   /** Number of the subject's event, from 1 without gaps; gaps that a consumer sees are events that have no type here. */
   readonly version: number | null
-  /** TOKEN_GENERATION, TOKEN_PURCHASE, TOKEN_WITHDRAWAL, REVERSAL, VOID, …: new ones may come. */
+  /** TOKEN_GENERATION, TOKEN_PURCHASE, TOKEN_WITHDRAWAL, REVERSAL, VOID, CARD_CHARGE, …: new ones may come. */
   readonly transactionCode: string
   readonly consecutive: string
   /** Store and terminal are null where the caller has none. */
@@ -44,7 +44,7 @@ export interface PublicEvent {
   readonly responseCode: string
   /** Six digits, with an approval only. */
   readonly authorizationNumber: string | null
-  /** Minor units (centavos). Of a reversal or void: what was given back. null where there is no amount. */
+  /** Minor units (centavos). Of a reversal, void or refund: what was given back. null where there is no amount. */
   readonly amountMinor: number | null
   readonly currency: 'COP'
   readonly accountType: string | null
@@ -54,11 +54,20 @@ export interface PublicEvent {
   readonly documentMask: string | null
   /** The caller's own text, card numbers in it masked. */
   readonly metadata: string | null
-  /** Of a reversal or void: what it was to undo, and what became of that by this event; null: nothing changed. */
+  /** What a caller said of a generation for consumers, card numbers masked. */
+  readonly tags: Readonly<Record<string, string>> | null
+  /** Of a charge or refund, card numbers masked. */
+  readonly description: string | null
+  /** The merchant's own number of the order that was charged. */
+  readonly orderId: string | null
+  /**
+   * Of a reversal, void or refund: what it was to undo, and what became of that by this event; a refund may be of a part.
+   * State null: nothing changed.
+   */
   readonly original: {
     readonly transactionCode: string
     readonly consecutive: string
-    readonly state: 'reversed' | 'voided' | 'declined' | null
+    readonly state: 'reversed' | 'voided' | 'refunded' | 'declined' | null
   } | null
   /** W3C trace context of the caller. */
   readonly traceparent: string | null
@@ -82,14 +91,16 @@ function decided(event: DecisionEvent): PublicEvent {
   const scope = scopeKey(command.scope)
   const own = facts.find((fact) => fact.kind === 'outcome-recorded' && fact.scope === scope)
   const outcome = own?.kind === 'outcome-recorded' ? own.outcome : undefined
+  const told = asked(command)
   return {
-    ...asked(command),
     id: `${slot}#${version}`,
     type: `${kindOf(command)}.${approved ? 'approved' : 'declined'}`,
     time: new Date(drawn.now).toISOString(),
     subject: slot,
     version,
+    ...told,
     responseCode,
+    cardMask: told.cardMask ?? outcome?.charge?.card.mask ?? null,
     authorizationNumber: outcome?.authorizationNumber ?? null,
     amountMinor: outcome?.amountMinor ?? creditOf(command, facts) ?? amountOf(command),
     accountType: outcome?.accountType ?? ('accountType' in command ? (command.accountType ?? null) : null),
@@ -100,12 +111,12 @@ function decided(event: DecisionEvent): PublicEvent {
 
 function refused({ id, now, command, traceparent }: RefusalEvent): PublicEvent {
   return {
-    ...asked(command),
     id,
     type: `${kindOf(command)}.refused`,
     time: new Date(now).toISOString(),
     subject: null,
     version: null,
+    ...asked(command),
     responseCode: '94',
     authorizationNumber: null,
     amountMinor: amountOf(command),
@@ -124,9 +135,12 @@ function asked(command: Command) {
     acquirer: { id: scope.acquirerId, storeId: place?.storeId ?? null, terminalId: place?.terminalId ?? null },
     clientId,
     currency: 'COP' as const,
-    cardMask: 'card' in command ? (command.card?.mask ?? null) : null,
+    cardMask: 'card' in command ? (command.card?.mask ?? null) : 'mask' in command ? command.mask : null,
     documentMask: 'document' in command ? (command.document?.mask ?? null) : null,
     metadata: 'metadata' in command ? (command.metadata?.text ?? null) : null,
+    tags: 'tags' in command ? (command.tags ?? null) : null,
+    description: 'description' in command ? (command.description ?? null) : null,
+    orderId: 'order' in command ? (command.order?.id ?? null) : null,
   }
 }
 
@@ -147,14 +161,22 @@ function creditOf(command: Command, facts: readonly Fact[]): number | undefined 
 
 function originalOf(command: Command, facts: readonly Fact[]): PublicEvent['original'] {
   if (!('original' in command)) return null
-  const { original } = command
-  const scope = scopeKey(original)
-  for (const fact of facts) {
-    if (fact.kind === 'outcome-undone' && fact.scope === scope && fact.state !== 'approved')
-      return { transactionCode: original.transactionCode, consecutive: original.consecutive, state: fact.state }
+  const { transactionCode, consecutive } = command.original
+  const scope = scopeKey(command.original)
+  const states = facts.map((fact) => ('scope' in fact && fact.scope === scope ? becameOf(fact) : null))
+  return { transactionCode, consecutive, state: states.find((state) => state !== null) ?? null }
+}
+
+function becameOf(fact: Fact): NonNullable<PublicEvent['original']>['state'] {
+  switch (fact.kind) {
+    case 'outcome-undone':
+      return fact.state === 'approved' ? null : fact.state
+    case 'refund-recorded':
+      return fact.refund.state === 'completed' ? 'refunded' : null
     // A reversal that came before the decision: the original is declined here, and gets no event of its own.
-    if (fact.kind === 'outcome-recorded' && fact.scope === scope)
-      return { transactionCode: original.transactionCode, consecutive: original.consecutive, state: 'declined' }
+    case 'outcome-recorded':
+      return 'declined'
+    default:
+      return null
   }
-  return { transactionCode: original.transactionCode, consecutive: original.consecutive, state: null }
 }

@@ -1,5 +1,6 @@
 // What the text of a variable may be: numbers in bounds, addresses, choices. Messages state the rule only.
 
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { minorOfPesos, type AmountMinor } from '../core/money/amount.ts'
 
@@ -89,4 +90,20 @@ export function json<T>(shape: z.ZodType<T>): z.ZodType<T, string> {
       }
     })
     .pipe(shape as z.ZodType<T, unknown>) as z.ZodType<T, string>
+}
+
+const MAX_NETWORKS = 64
+
+/** `address/bits`, several divided by commas. */
+export const networkList: z.ZodType<readonly string[], string> = z
+  .string()
+  .transform((value) => value.split(',').map((part) => part.trim()))
+  .refine((parts) => parts.length <= MAX_NETWORKS && parts.every(isNetwork), {
+    message: `must be up to ${MAX_NETWORKS} networks of the form address/bits, divided by commas`,
+  })
+
+function isNetwork(value: string): boolean {
+  const [address = '', bits = '', ...more] = value.split('/')
+  const version = isIP(address)
+  return version !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)
 }

@@ -60,6 +60,7 @@ export const ALLOWED_FIELDS: ReadonlySet<string> = new Set([
   'state',
   'status',
   'step',
+  'subscription',
   'topic',
   'traceId',
   'transactionCode',

@@ -58,7 +58,7 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     registers,
   })
   const open = new Gauge({ name: 'worker_in_flight', help: 'Requests taken up and not finished', registers })
-  const deadReason = bounded()
+  const deadReason = boundedReasons()
   return {
     round: (transactions, seconds) => {
       sizes.observe(transactions)
@@ -115,7 +115,7 @@ export function createLogMetrics(registry: Registry): (metric: LogMetric) => voi
     labelNames: ['reason'],
     registers,
   })
-  const [failure, restart] = [bounded(), bounded()]
+  const [failure, restart] = [boundedReasons(), boundedReasons()]
   return (metric) => {
     switch (metric.kind) {
       case 'batch':
@@ -143,7 +143,8 @@ export function createStoreMetrics(registry: Registry, store: { readonly generat
   })
 }
 
-function bounded(): (reason: string) => string {
+/** Lets through so many different reasons; what comes after them is `other`. */
+export function boundedReasons(): (reason: string) => string {
   const known = new Set<string>()
   return (reason) => {
     if (!known.has(reason) && known.size >= MAX_REASONS) return 'other'

@@ -27,6 +27,9 @@ describe('the event that consumers see', () => {
       cardMask: '******',
       documentMask: null,
       metadata: null,
+      tags: null,
+      description: null,
+      orderId: null,
       original: null,
       traceparent: null,
     })

@@ -47,6 +47,22 @@ export function describeGroups(given: UnderTest): void {
       await second.stop()
     })
 
+    it('have their beginning recorded when `consume` resolves', async () => {
+      const topic = await given.harness.createTopic(1)
+      const group = randomUUID()
+      await given.log.publish([recordOf(topic, 'k', 'a')])
+      const first = await given.log.consume(group, [topic], async () => {}, { start: new Map([[topic, [1n]]]) })
+      await given.log.publish([recordOf(topic, 'k', 'b')])
+      // Another member that thinks it is the first: what was recorded is what counts.
+      const other = await given.harness.createLog()
+      const second = await join(other, topic, { group, start: [2n] })
+      await first.stop()
+      await until(() => second.records.length > 0)
+      expect(second.values()[0]).toBe('b')
+      await second.stop()
+      await other.close()
+    })
+
     it('share the partitions of a topic between two members', async () => {
       const topic = await given.harness.createTopic(4)
       const group = randomUUID()

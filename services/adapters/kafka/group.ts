@@ -2,12 +2,13 @@
 // said under an earlier assignment does not count any more.
 
 import type { Consumer, EachBatchPayload } from 'kafkajs'
-import type { Batch, ConsumeOptions, Subscription } from '../../ports/log.ts'
+import { LogError, type Batch, type ConsumeOptions, type Subscription } from '../../ports/log.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { reasonOf } from './client.ts'
 import type { Settings } from './options.ts'
 import { toStored } from './records.ts'
 import { ConsumerSession, type Assigned } from './session.ts'
+import { within } from './waiting.ts'
 
 const MAX_BYTES_PER_PARTITION = 256 * 1024
 /**
@@ -17,6 +18,9 @@ const COMMIT_MS = 1_000
 
 /** Between two attempts to learn where a new group begins. Nothing is fetched meanwhile. */
 const START_RETRY_MS = 500
+
+/** To record where a new group begins. */
+const FIRST_START_MS = 30_000
 
 export interface Joining extends ConsumeOptions {
   readonly group: string
@@ -48,6 +52,8 @@ class Member {
   readonly #progress = new Map<string, Progress>()
   readonly #uncommitted = new Set<Progress>()
   #consumer: Consumer | null = null
+  /** Of the present assignment: where nothing was recorded, the beginning is. */
+  #begun: Promise<unknown> = Promise.resolve()
   #committing: Promise<void> | null = null
 
   constructor(settings: Settings, cluster: ClusterView, joining: Joining) {
@@ -71,6 +77,12 @@ class Member {
       onRebalancing: (consumer) => void this.#commit(consumer),
     })
     await session.start()
+    try {
+      await within(FIRST_START_MS, this.#settled(), () => new LogError('where the group begins could not be recorded'))
+    } catch (error) {
+      await this.#stop(session)
+      throw error
+    }
     const timer = setInterval(() => {
       if (this.#consumer) void this.#commit(this.#consumer)
     }, COMMIT_MS)
@@ -85,10 +97,11 @@ class Member {
     this.#assignment++
     this.#progress.clear()
     this.#uncommitted.clear()
-    for (const [topic, start] of this.#joining.start ?? []) {
+    const begun = [...(this.#joining.start ?? [])].map(async ([topic, start]) => {
       const partitions = (assigned[topic] ?? []).filter((partition) => start[partition] !== undefined)
-      if (partitions.length > 0) void this.#begin(consumer, topic, partitions, start)
-    }
+      if (partitions.length > 0) await this.#begin(consumer, topic, partitions, start)
+    })
+    this.#begun = Promise.all(begun)
   }
 
   /** Where nothing is recorded for the group, begin at `start`. This member alone reads these partitions now. */
@@ -100,29 +113,35 @@ class Member {
   ): Promise<void> {
     const assignment = this.#assignment
     consumer.pause([{ topic, partitions: [...partitions] }])
-    const recorded = await this.#recorded(topic, assignment)
-    if (!recorded || assignment !== this.#assignment) return
-    for (const partition of partitions) {
-      const next = start[partition]
-      if (recorded.has(partition) || next === undefined) continue
-      consumer.seek({ topic, partition, offset: String(next) })
-      const progress = { topic, partition, next }
-      this.#progress.set(nameOf(topic, partition), progress)
-      this.#uncommitted.add(progress)
-    }
+    const recorded = await this.#asLongAs(assignment, () => this.#cluster.recorded(this.#joining.group, topic))
+    if (!recorded) return
+    const fresh = partitions.filter((partition) => !recorded.has(partition))
+    const offsets = fresh.map((partition) => ({ topic, partition, offset: String(start[partition] ?? 0n) }))
+    // Before anything is read: where a group began must not depend on when it was killed.
+    if (offsets.length > 0) await this.#asLongAs(assignment, () => consumer.commitOffsets(offsets))
+    if (assignment !== this.#assignment) return
+    for (const offset of offsets) consumer.seek(offset)
     consumer.resume([{ topic, partitions: [...partitions] }])
   }
 
-  /** Asks until it is told, or until it does not matter any more: null. */
-  async #recorded(topic: string, assignment: number): Promise<ReadonlySet<number> | null> {
+  /** Tries until it succeeds, or until it does not matter any more: undefined. */
+  async #asLongAs<T>(assignment: number, work: () => Promise<T>): Promise<T | undefined> {
     while (assignment === this.#assignment) {
       try {
-        return await this.#cluster.recorded(this.#joining.group, topic)
+        return await work()
       } catch {
         await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS))
       }
     }
-    return null
+    return undefined
+  }
+
+  /** Resolves when the partitions of the present assignment have their beginning. */
+  async #settled(): Promise<void> {
+    for (let begun: Promise<unknown> | null = null; begun !== this.#begun;) {
+      begun = this.#begun
+      await begun
+    }
   }
 
   #handOver({ batch }: EachBatchPayload): Promise<void> {

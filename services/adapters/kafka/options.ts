@@ -49,7 +49,8 @@ export interface KafkaLogOptions extends KafkaConnection {
 export const DEFAULT_REQUEST_TIMEOUT_MS = 10_000
 export const DEFAULT_MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
-export type Settings = Required<Omit<KafkaLogOptions, 'ssl' | 'sasl' | 'registry'>> & Pick<KafkaLogOptions, 'ssl' | 'sasl'>
+export type Settings = Required<Omit<KafkaLogOptions, 'ssl' | 'sasl' | 'registry'>> &
+  Pick<KafkaLogOptions, 'ssl' | 'sasl'>
 
 export function withDefaults(options: KafkaLogOptions): Settings {
   return {

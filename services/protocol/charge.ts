@@ -26,7 +26,7 @@ import {
   type Shell,
   type SlotAsk,
 } from './operations.ts'
-import { authorize, dropApproval, goOnPending, type Learnt } from './remote.ts'
+import { authorize, decideAsking, dropApproval, goOnPending, nothingLearnt, opened, type Learnt } from './remote.ts'
 
 /** Steps of one charge, each of which loads again, besides the conflicts that any transaction may have. */
 const MAX_STEPS = MAX_ATTEMPTS + 8
@@ -65,7 +65,7 @@ function jobOf<C extends CardCharge | ChargeRefund>(command: C, slot: string, sh
     shell,
     scope: scopeKey(command.scope),
     claim: { kind: 'claim', fingerprint: command.fingerprint, slot },
-    learnt: { answer: null, undone: false },
+    learnt: nothingLearnt(),
   }
 }
 
@@ -87,9 +87,10 @@ function* steps(job: Job, asks: readonly SlotAsk[], next: (loaded: Loaded) => Pa
     let reply: ReplyBody | null = null
     if (met.claim?.fingerprint !== claim.fingerprint) reply = yield* refuse(command, met, shell)
     else if (outcome) {
-      const settled = !(yield* dropApproval(scope, outcome, learnt)) && !(yield* freesOrder(job, loaded, outcome.state))
+      const dropped = yield* dropApproval(scope, claim.slot, outcome, learnt)
+      const settled = !dropped && !(yield* freesOrder(job, loaded, outcome.state))
       if (settled) reply = yield* emit(command, claim.slot, shell)
-    } else if (pending) yield* goOnPending(command, state, pending, learnt, claim, shell)
+    } else if (pending) yield* goOnPending({ command, state, pending, learnt, claim, shell })
     else yield* next(loaded)
     if (reply) return reply
   }
@@ -103,23 +104,29 @@ function* chargeStep(job: Job<CardCharge>, loaded: Loaded): Part<void> {
   const hold = order && loaded.state(orderSlot(order.hash)).orders.get(order.hash)
   if (order && !hold) return yield* stepOnOrder(job, loaded.state(orderSlot(order.hash)), decideOrderHold)
   const state = loaded.state(claim.slot)
-  const seen: SeenOutside = {
-    cardReadable: state.secrets.has(secretName('cardkey', command.tokenHash)),
-    ...(hold ? { order: hold.heldBy === scope ? 'held' : 'taken' } : {}),
-  }
+  const request = requestOf(job, state)
   const drawn = plainDraw(shell)
-  const decision = decideCharge({ state, command, seen, drawn, rules: shell.rules })
-  const request = decision.type === 'transaction-pending' ? requestOf(job, state) : null
-  if (!(yield* committed(job, state, decision, seen, drawn)) || !request) return
-  job.learnt.answer = yield* authorize(request)
+  const { seen, decision } = decideAsking(
+    { cardReadable: request !== null, ...(hold ? { order: hold.heldBy === scope ? 'held' : 'taken' } : {}) },
+    (known) => decideCharge({ state, command, seen: known, drawn, rules: shell.rules }),
+    request !== null,
+    shell,
+  )
+  const done = yield* committed(job, state, decision, seen, drawn)
+  if (done && request && decision.type === 'transaction-pending') yield* authorize(request, job.learnt)
 }
 
 function* refundStep(job: Job<ChargeRefund>, loaded: Loaded): Part<void> {
   const { command, shell, claim } = job
   const state = loaded.state(claim.slot)
   const drawn = plainDraw(shell)
-  const decision = decideRefund({ state, command, seen: {}, drawn, rules: shell.rules })
-  yield* committed(job, state, decision, {}, drawn)
+  const { seen, decision } = decideAsking(
+    {},
+    (known) => decideRefund({ state, command, seen: known, drawn, rules: shell.rules }),
+    true,
+    shell,
+  )
+  yield* committed(job, state, decision, seen, drawn)
 }
 
 /** @returns whether the unit is committed and its event on the log. */
@@ -156,22 +163,30 @@ function* stepOnOrder(
   yield* committed(job, state, decide({ state, command, seen: {}, drawn, rules: shell.rules }), {}, drawn)
 }
 
-/** Number and code in memory, for the one call. The unit that spends the token deletes what opens them. */
-function requestOf({ command, shell, scope }: Job<CardCharge>, state: SlotState): AuthorizationRequest {
+/**
+ * Number and code in memory, for the one call. The unit that spends the token deletes what opens them.
+ * @returns null when there is no number that opens.
+ */
+function requestOf({ command, shell, scope }: Job<CardCharge>, state: SlotState): AuthorizationRequest | null {
   const { tokenHash, amountMinor } = command
   const sealed = state.cardTokens.get(tokenHash)?.sealedNumber
   const key = state.secrets.get(secretName('cardkey', tokenHash))
   const code = state.secrets.get(secretName('securitycode', tokenHash))
-  if (sealed === undefined || key === undefined) throw new Error('a token that can be charged has its number and key')
+  if (sealed === undefined || key === undefined) return null
+  const cardNumber = opened(() => shell.keys.openCard(sealed, key, tokenHash))
+  if (cardNumber === null) return null
+  // The code has a life of its own, shorter than the token's.
+  const securityCode =
+    code === undefined
+      ? null
+      : opened(() => shell.keys.open(Buffer.from(code, 'base64url'), secretName('securitycode', tokenHash)))
   return {
     key: scope,
     operation: 'charge',
     amountMinor,
     currency: 'COP',
-    cardNumber: shell.keys.openCard(sealed, key, tokenHash),
-    ...(code === undefined
-      ? {}
-      : { securityCode: shell.keys.open(Buffer.from(code, 'base64url'), secretName('securitycode', tokenHash)) }),
+    cardNumber,
+    ...(securityCode === null ? {} : { securityCode }),
     merchantId: command.scope.acquirerId,
   }
 }

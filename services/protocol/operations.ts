@@ -9,6 +9,7 @@ import type { Decision } from '../core/transaction/decision.ts'
 import type { TransactionCode } from '../core/transaction/codes.ts'
 import type { Claim } from '../core/transaction/outcome.ts'
 import type { Reply } from '../core/transaction/reply.ts'
+import type { NotAsked } from '../core/transaction/authorizer-answer.ts'
 import type { Answered, AuthorizationRequest, RefundRequest } from '../ports/card-authorizer.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -93,6 +94,8 @@ export interface Shell {
   readonly entropy: Entropy
   readonly keys: KeyRing
   readonly rules: Rules
+  /** Why nothing new can be asked of another authorizer at this moment. Absent, or undefined: it can. */
+  readonly unaskable?: () => NotAsked | undefined
 }
 
 /** Conflicts of one transaction in a row, after which it is taken up again later with its offset kept. */

@@ -76,9 +76,12 @@ export function subjectNames(command: Placed, tokenHashes: readonly string[]): s
       return [LIVE, ...tokenHashes.map(tokenName)]
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL':
-      return command.remote
-        ? [...tokenNames(tokenHashes), pendingName(scopeKey(command.scope))]
-        : [...tokenNames(tokenHashes), accountName(command.accountType)]
+      // A repeat may have been told otherwise about the card's range: what is pending is seen in any case.
+      return [
+        ...tokenNames(tokenHashes),
+        pendingName(scopeKey(command.scope)),
+        ...(command.remote ? [] : [accountName(command.accountType)]),
+      ]
   }
 }
 

@@ -5,7 +5,7 @@ import { decideVerdict } from '../core/purchase/judge-token.ts'
 import { secretName } from '../core/card-token/card-token.ts'
 import type { TokenSpending } from '../core/transaction/command.ts'
 import type { AuthorizationRequest } from '../ports/card-authorizer.ts'
-import { authorize, dropApproval, goOnPending, type Learnt } from './remote.ts'
+import { authorize, decideAsking, dropApproval, goOnPending, nothingLearnt, opened, type Learnt } from './remote.ts'
 import { tokenDigits } from '../core/token/decide-generation.ts'
 import type { Drawn, SeenOutside } from '../core/subject/event.ts'
 import type { SlotState } from '../core/subject/state.ts'
@@ -66,7 +66,7 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
   const scope = scopeKey(command.scope)
   const at = scopeSlot(scope)
   const atNames = [CLAIM, outcomeName(scope), ...(isRemote(command) ? [secretName('cardkey', scope)] : [])]
-  const learnt: Learnt = { answer: null, undone: false }
+  const learnt = nothingLearnt()
   const { card, slot, tokenSlot } = yield* placeOf(command, presented, shell)
   const job: Job = { command, shell, scope, presented, card }
   let claim: OwnClaim = { kind: 'claim', fingerprint: command.fingerprint, slot, tokenSlot }
@@ -110,8 +110,7 @@ function* settleToken(turn: Turn, tokenSlot: string): Part<boolean> {
   const verdict = state.verdicts.get(scope)
   if (verdict) return (yield* publish([{ slot: tokenSlot, version: verdict.version }])) === 'done'
   if (loaded.state(claim.slot).outcomes.has(scope)) return true
-  if (command.kind !== 'TOKEN_PURCHASE' && command.kind !== 'TOKEN_WITHDRAWAL')
-    throw new Error('only a purchase presents a token')
+  if (!isSpending(command)) throw new Error('only a purchase presents a token')
   const seen: SeenOutside = { terminalWrongTokens: counter && loaded.count(counter.key) }
   const decision = decideVerdict({ state, command, seen, drawn, rules: shell.rules })
   const answer = yield* commit({
@@ -132,20 +131,26 @@ function* decideOnSubject(turn: Turn, learnt: Learnt): Part<Answer> {
   const { command, scope, claim, shell, card, drawn, loaded, counter } = turn
   const state = loaded.state(claim.slot)
   const outcome = state.outcomes.get(scope)
-  if (outcome) return (yield* dropApproval(scope, outcome, learnt)) ? 'conflict' : 'done'
+  if (outcome) return (yield* dropApproval(scope, state.id, outcome, learnt)) ? 'conflict' : 'done'
   const pending = state.pendings.get(scope)
-  if (pending && isRemote(command)) {
-    yield* goOnPending(command, state, pending, learnt, claim, shell)
+  if (pending && isSpending(command)) {
+    yield* goOnPending({ command, state, pending, learnt, claim, shell })
     return 'conflict'
   }
   const verdict = claim.tokenSlot === undefined ? undefined : loaded.state(claim.tokenSlot).verdicts.get(scope)?.verdict
   if (claim.tokenSlot !== undefined && !verdict) return 'conflict'
-  const seen: SeenOutside = {
+  const outside: SeenOutside = {
     card,
     verdict,
     terminalWrongTokens: verdict ? undefined : counter && loaded.count(counter.key),
   }
-  const decision = decidePlaced({ state, command, seen, drawn, rules: shell.rules })
+  const request = isRemote(command) ? requestOf(command, loaded.state(scopeSlot(scope)), shell) : null
+  const { seen, decision } = decideAsking(
+    outside,
+    (known) => decidePlaced({ state, command, seen: known, drawn, rules: shell.rules }),
+    request !== null,
+    shell,
+  )
   const answer = yield* commit({
     state,
     command,
@@ -156,29 +161,33 @@ function* decideOnSubject(turn: Turn, learnt: Learnt): Part<Answer> {
     claimAbsent: false,
     count: wrongCount(decision, counter),
   })
-  if (decision.type !== 'transaction-pending' || answer === 'conflict' || !isRemote(command)) return answer
-  if ((yield* publish([{ slot: state.id, version: state.version + 1 }])) === 'done') {
-    const request = requestOf(command, loaded.state(scopeSlot(scope)), shell)
-    learnt.answer = request ? yield* authorize(request) : { kind: 'not-done' }
-  }
+  if (decision.type !== 'transaction-pending' || answer === 'conflict' || !request) return answer
+  if ((yield* publish([{ slot: state.id, version: state.version + 1 }])) === 'done') yield* authorize(request, learnt)
   return 'conflict'
 }
 
-function isRemote(command: Placed): command is TokenSpending {
-  return (command.kind === 'TOKEN_PURCHASE' || command.kind === 'TOKEN_WITHDRAWAL') && command.remote === true
+function isSpending(command: Placed): command is TokenSpending {
+  return command.kind === 'TOKEN_PURCHASE' || command.kind === 'TOKEN_WITHDRAWAL'
 }
 
-/** What the other authorizer is asked; null when the store has lost the key of the card's number. */
+function isRemote(command: Placed): command is TokenSpending {
+  return isSpending(command) && command.remote === true
+}
+
+/** What the other authorizer is asked; null when the store has lost the key of the card's number, or it opens nothing. */
 function requestOf(command: TokenSpending, { secrets }: SlotState, shell: Shell): AuthorizationRequest | null {
   const key = scopeKey(command.scope)
   const wrapped = secrets.get(secretName('cardkey', key))
-  if (wrapped === undefined || command.sealedNumber === undefined) return null
+  const { sealedNumber } = command
+  if (wrapped === undefined || sealedNumber === undefined) return null
+  const cardNumber = opened(() => shell.keys.openCard(sealedNumber, wrapped, key))
+  if (cardNumber === null) return null
   return {
     key,
     operation: command.kind === 'TOKEN_PURCHASE' ? 'purchase' : 'withdrawal',
     amountMinor: command.amountMinor,
     currency: 'COP',
-    cardNumber: shell.keys.openCard(command.sealedNumber, wrapped, key),
+    cardNumber,
     merchantId: command.acquirer.id,
   }
 }
@@ -222,7 +231,7 @@ function draw({ command, shell, presented }: Job, claim: OwnClaim): Drawn {
 
 /** The terminal's counter of wrong tokens in the running fixed window. */
 function limiter(command: Placed, now: number, { rules }: Shell): Counter | undefined {
-  if (command.kind !== 'TOKEN_PURCHASE' && command.kind !== 'TOKEN_WITHDRAWAL') return undefined
+  if (!isSpending(command)) return undefined
   const start = now - (now % rules.terminalWindowMs)
   return { key: `wrong:${command.acquirer.terminalHash}:${start}`, expiresAt: start + 2 * rules.terminalWindowMs }
 }

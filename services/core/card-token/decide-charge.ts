@@ -12,8 +12,8 @@ import { leftOf, type Charge } from './card-token.ts'
 export const MAX_REFUNDS = 100
 
 /**
- * On the token's slot: pending, or declined without the token being touched: 12 used, 25 unknown or expired, 68 late, 94
- * the order has another charge.
+ * On the token's slot: pending, or declined. 91 (nobody can be asked) spends the token; these do not touch it: 12 used, 25
+ * unknown or expired, 68 late, 94 the order has another charge.
  */
 export function decideCharge(asked: Asked<CardCharge>): Decision {
   const { state, command, seen, drawn } = asked
@@ -24,18 +24,18 @@ export function decideCharge(asked: Asked<CardCharge>): Decision {
   if (token.state === 'spent') return decline(asked, '12', 'card-token-spent')
   if (drawn.now >= token.expiresAt) return decline(asked, '25', 'card-token-expired')
   if (!seen.cardReadable) return decline(asked, '25', 'card-token-without-its-key')
-  const { amountMinor: amount } = command
-  return ask(
-    asked,
-    'authorizer-asked',
-    [{ kind: 'card-token-spent', hash: command.tokenHash, scope: scopeKey(command.scope) }],
-    { amountMinor: amount },
-  )
+  const { amountMinor: amount, tokenHash: hash } = command
+  const spent = [{ kind: 'card-token-spent' as const, hash, scope: scopeKey(command.scope) }]
+  if (seen.notAsked) return decline(asked, '91', seen.notAsked, spent, { amountMinor: amount })
+  return ask(asked, 'authorizer-asked', spent, { amountMinor: amount })
 }
 
-/** On the charge's slot: pending with the amount set aside, or 12 (more than is left, or nothing is), 25 (no charge). */
+/**
+ * On the charge's slot: pending with the amount set aside, or 12 (more than is left, or nothing is), 25 (no charge), 91
+ * (nobody can be asked).
+ */
 export function decideRefund(asked: Asked<ChargeRefund>): Decision {
-  const { state, command, drawn } = asked
+  const { state, command, drawn, seen } = asked
   const original = state.outcomes.get(scopeKey(command.original))
   const charge = chargeOf(original)
   if (!charge) return decline(asked, '25', 'no-approved-charge')
@@ -43,6 +43,7 @@ export function decideRefund(asked: Asked<ChargeRefund>): Decision {
   const amount = command.amountMinor ?? amountMinor(left)
   if (amount === 0 || amount > left) return decline(asked, '12', 'more-than-is-left', [], { amountMinor: amount })
   if (charge.refunds.length >= MAX_REFUNDS) return decline(asked, '12', 'too-many-refunds', [], { amountMinor: amount })
+  if (seen.notAsked) return decline(asked, '91', seen.notAsked, [], { amountMinor: amount })
   const refund = { scope: scopeKey(command.scope), amountMinor: amount, state: 'pending' as const, at: drawn.now }
   return ask(asked, 'authorizer-asked', [{ kind: 'refund-recorded', scope: scopeKey(command.original), refund }], {
     amountMinor: amount,

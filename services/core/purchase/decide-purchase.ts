@@ -25,7 +25,7 @@ const RESTRICTION: Record<TokenSpending['kind'], CardRestriction> = {
   TOKEN_WITHDRAWAL: 'no-withdrawals',
 }
 
-/** Codes 00, 05, 13, 14, 39, 41, 43, 51-55, 57, 61, 62, 65, 68, 75, 78, checked in the contract's order. */
+/** Codes 00, 05, 13, 14, 39, 41, 43, 51-55, 57, 61, 62, 65, 68, 75, 78, 91, checked in the contract's order. */
 export function decidePurchase(asked: Asked<TokenSpending>): Decision {
   const { command, seen } = asked
   const paid = { amountMinor: command.amountMinor, accountType: command.accountType }
@@ -36,6 +36,7 @@ export function decidePurchase(asked: Asked<TokenSpending>): Decision {
     return decline(asked, VERDICT_DECLINE[judged.verdict], judged.reason, judged.facts, paid)
   const refusal = command.remote ? remoteDecline(asked) : fundsDecline(asked)
   if (refusal) return decline(asked, refusal.code, refusal.reason, judged.facts, paid)
+  if (command.remote && seen.notAsked) return decline(asked, '91', seen.notAsked, judged.facts, paid)
   if (command.remote) return ask(asked, 'authorizer-asked', judged.facts, paid)
   const debit: Fact = { kind: 'account-debited', accountType: command.accountType, amountMinor: command.amountMinor }
   return approve(asked, 'paid', [...judged.facts, debit], paid)

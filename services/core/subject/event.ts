@@ -3,7 +3,7 @@
 import type { Card } from '../card/card.ts'
 import type { TokenCandidate } from '../token/token.ts'
 import type { Command } from '../transaction/command.ts'
-import type { AuthorizerAnswer } from '../transaction/authorizer-answer.ts'
+import type { AuthorizerAnswer, NotAsked } from '../transaction/authorizer-answer.ts'
 import type { Claim, Verdict } from '../transaction/outcome.ts'
 import type { ResponseCode } from '../transaction/codes.ts'
 import type { Fact } from './fact.ts'
@@ -32,6 +32,8 @@ export interface SeenOutside {
   readonly terminalWrongTokens?: number
   /** What another authorizer answered, or what became certain of it. */
   readonly answer?: AuthorizerAnswer
+  /** Why another authorizer was not asked. */
+  readonly notAsked?: NotAsked
   /** Whether the store still had what opens the number of a card token. */
   readonly cardReadable?: boolean
   /** Whether a charge got its order, or another one has it. */

@@ -4,6 +4,10 @@
 export const AUTHORIZER_DECLINES = ['05', '51', '54', '43', '59'] as const
 export type AuthorizerDecline = (typeof AUTHORIZER_DECLINES)[number]
 
+/** Why another authorizer is not asked at all: there is none, too much is open there, the card's number is gone. */
+export const NOT_ASKED = ['no-authorizer', 'too-many-open', 'card-unreadable'] as const
+export type NotAsked = (typeof NOT_ASKED)[number]
+
 export type AuthorizerAnswer =
   | {
       readonly kind: 'approved'

@@ -15,16 +15,34 @@ export type Askable = TokenSpending | CardCharge | ChargeRefund
 type Shown = Pick<Outcome, 'amountMinor' | 'accountType' | 'charge'>
 
 /**
- * On the slot of the pending transaction, with the answer in `seen`. An approval that a reversal wants undone is undone
- * there before it comes here, as `not-done`. Codes 00, 05, 43, 51, 54, 59, 91.
- * @throws Error when the slot has no such pending transaction, or there is no answer.
+ * On the slot of a pending transaction of which nobody can say what became: it is to be undone, whatever the answer will
+ * turn out to be. Committed, and on the log, before it is undone there: else an approval that somebody else has learnt
+ * could still be recorded.
+ */
+export function decideUnanswered({ state, command }: Asked<Askable>): Decision {
+  const scope = scopeKey(command.scope)
+  if (!state.pendings.has(scope)) throw new Error('only a pending transaction is unanswered')
+  return {
+    type: 'transaction-pending',
+    reason: 'authorizer-unanswered',
+    facts: [{ kind: 'undo-wanted', scope, by: scope }],
+  }
+}
+
+/**
+ * On the slot of the pending transaction, with the answer in `seen`. An approval of what is to be undone is undone there
+ * before it comes here, as `not-done`. Codes 00, 05, 43, 51, 54, 59, 91.
+ * @throws Error when the slot has no such pending transaction, there is no answer, or it is an approval to be undone.
  */
 export function decideAnswer(asked: Asked<Askable>): Decision {
   const { state, command, seen } = asked
   const pending = state.pendings.get(scopeKey(command.scope))
   if (!pending || !seen.answer) throw new Error('an answer needs its pending transaction')
-  if (seen.answer.kind === 'approved' && pending.undoneBy === undefined) return approved(asked, pending)
-  const { code, reason } = whyNot(pending, seen.answer, command.kind)
+  if (seen.answer.kind === 'approved') {
+    if (pending.undoneBy !== undefined) throw new Error('an approval that is to be undone is undone first')
+    return approved(asked, pending)
+  }
+  const { code, reason } = whyNot(command, pending, seen.answer)
   return decline(asked, code, reason, refundFacts(asked, pending, 'failed'), shownOf(asked, pending))
 }
 
@@ -41,12 +59,13 @@ function shownOf(asked: Asked<Askable>, { amountMinor, accountType }: Pending): 
 }
 
 function whyNot(
+  { scope, kind }: Askable,
   { undoneBy }: Pending,
-  answer: AuthorizerAnswer,
-  kind: Askable['kind'],
+  answer: Exclude<AuthorizerAnswer, { kind: 'approved' }>,
 ): { readonly code: ResponseCode; readonly reason: string } {
-  if (undoneBy !== undefined) return { code: '05', reason: 'undone-before-decision' }
-  if (answer.kind !== 'declined') return { code: '91', reason: 'authorizer-did-nothing' }
+  const reversed = undoneBy !== undefined && undoneBy !== scopeKey(scope)
+  if (reversed) return { code: '05', reason: 'undone-before-decision' }
+  if (answer.kind === 'not-done') return { code: '91', reason: 'authorizer-did-nothing' }
   // Suspicion of fraud is told to merchants only.
   const code = answer.code === '59' && kind !== 'CARD_CHARGE' ? '05' : answer.code
   return { code, reason: `authorizer-declined-${answer.code}` }

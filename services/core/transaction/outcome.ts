@@ -72,6 +72,9 @@ export interface Pending {
   readonly since: number
   /** Version of the slot whose event says so; on the log before the call. */
   readonly version: number
-  /** The reversal that came meanwhile: whatever the answer is, it has to be undone. */
+  /**
+   * Whatever the answer is, it has to be undone: for the reversal that came meanwhile, or for itself, since nobody could
+   * say what became of it.
+   */
   readonly undoneBy?: string
 }

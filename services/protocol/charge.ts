@@ -35,17 +35,22 @@ interface Job<C extends CardCharge | ChargeRefund = CardCharge | ChargeRefund> {
   readonly command: C
   readonly shell: Shell
   readonly scope: string
-  readonly claim: Extract<Claim, { kind: 'claim' }>
+  /** Its own, or the one that was there first: what is decided is decided on that one's slot. */
+  claim: Extract<Claim, { kind: 'claim' }>
   readonly learnt: Learnt
+  /** What the order's slot says of this charge is on the log: somebody may have died between its unit and its event. */
+  orderOnLog: boolean
 }
 
 /** @throws ContentionError after too many conflicts in a row. @throws UnansweredError to be taken up again later. */
 export function* charge(command: CardCharge, shell: Shell): Protocol {
   const job = jobOf(command, cardTokenSlot(command.tokenHash), shell)
   const secrets = [secretName('cardkey', command.tokenHash), secretName('securitycode', command.tokenHash)]
-  const asks: SlotAsk[] = [{ slot: job.claim.slot, names: [cardTokenName(command.tokenHash), ...secrets] }]
   const { order } = command
-  if (order) asks.push({ slot: orderSlot(order.hash), names: [orderName(order.hash)] })
+  const asks = (slot: string): SlotAsk[] => [
+    { slot, names: [cardTokenName(command.tokenHash), ...secrets] },
+    ...(order ? [{ slot: orderSlot(order.hash), names: [orderName(order.hash)] }] : []),
+  ]
   return yield* steps(job, asks, (loaded) => chargeStep(job, loaded))
 }
 
@@ -56,7 +61,8 @@ export function* refund(command: ChargeRefund, shell: Shell): Protocol {
   const found = (yield* load([{ slot: originalAt, names: [CLAIM] }])).state(originalAt).claim
   const slot = found?.kind === 'claim' ? found.slot : scopeSlot(scopeKey(command.scope))
   const job = jobOf(command, slot, shell)
-  return yield* steps(job, [{ slot, names: [outcomeName(original)] }], (loaded) => refundStep(job, loaded))
+  const asks = (at: string): SlotAsk[] => [{ slot: at, names: [outcomeName(original)] }]
+  return yield* steps(job, asks, (loaded) => refundStep(job, loaded))
 }
 
 function jobOf<C extends CardCharge | ChargeRefund>(command: C, slot: string, shell: Shell): Job<C> {
@@ -66,19 +72,20 @@ function jobOf<C extends CardCharge | ChargeRefund>(command: C, slot: string, sh
     scope: scopeKey(command.scope),
     claim: { kind: 'claim', fingerprint: command.fingerprint, slot },
     learnt: nothingLearnt(),
+    orderOnLog: false,
   }
 }
 
 /** Claim, then one step after another, each on what is loaded anew, until there is an outcome to reply. */
-function* steps(job: Job, asks: readonly SlotAsk[], next: (loaded: Loaded) => Part<void>): Protocol {
-  const { command, shell, scope, claim, learnt } = job
+function* steps(job: Job, asks: (slot: string) => readonly SlotAsk[], next: (loaded: Loaded) => Part<void>): Protocol {
+  const { command, shell, scope, learnt } = job
   const at = scopeSlot(scope)
-  const own: SlotAsk = { slot: claim.slot, names: [outcomeName(scope), pendingName(scope)] }
   for (let step = 0; step < MAX_STEPS; step++) {
+    const { claim } = job
     const loaded = yield* load([
       { slot: at, names: [CLAIM], claim: { value: claim, code: command.kind } },
-      own,
-      ...asks,
+      { slot: claim.slot, names: [outcomeName(scope), pendingName(scope)] },
+      ...asks(claim.slot),
     ])
     const met = loaded.state(at)
     const state = loaded.state(claim.slot)
@@ -86,6 +93,7 @@ function* steps(job: Job, asks: readonly SlotAsk[], next: (loaded: Loaded) => Pa
     const pending = state.pendings.get(scope)
     let reply: ReplyBody | null = null
     if (met.claim?.fingerprint !== claim.fingerprint) reply = yield* refuse(command, met, shell)
+    else if (met.claim.kind === 'claim' && met.claim.slot !== claim.slot) job.claim = met.claim
     else if (outcome) {
       const dropped = yield* dropApproval(scope, claim.slot, outcome, learnt)
       const settled = !dropped && !(yield* freesOrder(job, loaded, outcome.state))
@@ -103,6 +111,7 @@ function* chargeStep(job: Job<CardCharge>, loaded: Loaded): Part<void> {
   const { order } = command
   const hold = order && loaded.state(orderSlot(order.hash)).orders.get(order.hash)
   if (order && !hold) return yield* stepOnOrder(job, loaded.state(orderSlot(order.hash)), decideOrderHold)
+  if (order && hold?.heldBy === scope && !job.orderOnLog) return yield* publishOrder(job, loaded, order.hash)
   const state = loaded.state(claim.slot)
   const request = requestOf(job, state)
   const drawn = plainDraw(shell)
@@ -142,15 +151,28 @@ function* committed(
   return (yield* publish([{ slot: state.id, version: state.version + 1 }])) === 'done'
 }
 
-/** A charge that was not approved leaves its order to another one, before its reply. @returns whether there was one. */
+/**
+ * A charge that was not approved leaves its order to another one, before its reply.
+ * @returns whether there was something to do: load again.
+ */
 function* freesOrder(job: Job, loaded: Loaded, state: string): Part<boolean> {
-  const { command, scope } = job
-  if (command.kind !== 'CARD_CHARGE' || !command.order || state !== 'declined') return false
-  const { hash } = command.order
+  if (!isCharge(job) || !job.command.order || state !== 'declined') return false
+  const { hash } = job.command.order
   const at = loaded.state(orderSlot(hash))
-  if (at.orders.get(hash)?.heldBy !== scope) return false
-  yield* stepOnOrder({ ...job, command }, at, decideOrderFreed)
+  if (at.orders.get(hash)?.heldBy === job.scope) yield* stepOnOrder(job, at, decideOrderFreed)
+  else if (job.orderOnLog) return false
+  else yield* publishOrder(job, loaded, hash)
   return true
+}
+
+function isCharge(job: Job): job is Job<CardCharge> {
+  return job.command.kind === 'CARD_CHARGE'
+}
+
+/** Whoever committed what the order's slot says by now. */
+function* publishOrder(job: Job<CardCharge>, loaded: Loaded, hash: string): Part<void> {
+  const { id: slot, version } = loaded.state(orderSlot(hash))
+  job.orderOnLog = (yield* publish([{ slot, version }])) === 'done'
 }
 
 function* stepOnOrder(
@@ -160,7 +182,8 @@ function* stepOnOrder(
 ): Part<void> {
   const { command, shell } = job
   const drawn = plainDraw(shell)
-  yield* committed(job, state, decide({ state, command, seen: {}, drawn, rules: shell.rules }), {}, drawn)
+  const decision = decide({ state, command, seen: {}, drawn, rules: shell.rules })
+  job.orderOnLog = yield* committed(job, state, decision, {}, drawn)
 }
 
 /**

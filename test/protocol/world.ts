@@ -7,12 +7,20 @@ import type { DecisionEvent, RefusalEvent } from '../../services/core/subject/ev
 import { DEFAULT_RULES, type Rules } from '../../services/core/subject/rules.ts'
 import type { Command, Inquiry } from '../../services/core/transaction/command.ts'
 import { scopeKey } from '../../services/core/transaction/scope.ts'
-import { ContentionError, type ReplyBody, type Shell } from '../../services/protocol/operations.ts'
+import {
+  ContentionError,
+  UnansweredError,
+  type Operation,
+  type ReplyBody,
+  type Shell,
+} from '../../services/protocol/operations.ts'
 import { begin } from '../../services/protocol/run.ts'
+import type { Answered as Told } from '../../services/ports/card-authorizer.ts'
 import type { SlotRead, SlotView, Unit } from '../../services/ports/store.ts'
 import { Job } from '../../services/runtime/worker/job.ts'
 import { hashOf, planUnit, withoutSeal } from '../../services/runtime/worker/plan-unit.ts'
 import { RoundSlots } from '../../services/runtime/worker/round-slots.ts'
+import type { OtherAuthorizer } from './other-authorizer.ts'
 import { plainKeys } from './plain-keys.ts'
 
 /** A seeded generator (mulberry32): the same seed, the same run. */
@@ -35,14 +43,29 @@ export interface Answered {
 
 /** Rules of the protocol that a test can break on purpose, to see that the invariants notice. */
 export type Mistake =
-  'claims-nothing' | 'commits-blindly' | 'publishes-own-event-only' | 'replies-first' | 'forgets-outbox'
+  | 'claims-nothing'
+  | 'commits-blindly'
+  | 'publishes-own-event-only'
+  | 'replies-first'
+  | 'forgets-outbox'
+  | 'calls-before-pending-is-on-the-log'
+  | 'frees-no-order'
+  | 'keeps-the-keys'
+  | 'forgets-that-undoing-is-wanted'
 
 interface Actor {
   readonly body: Command | Inquiry
   readonly job: Job
   slots: RoundSlots
+  /** The answer to its call, on its way. */
+  told?: Told
 }
 
+/** An actor as a scheduler sees it. */
+export type OpenActor = Pick<Actor, 'body' | 'told'> & { readonly waitsFor: Operation['kind'] | 'reply' }
+
+/** Accesses of one run: some hundred are usual. */
+const MAX_ACCESSES = 20_000
 const wire = createAvroWire()
 
 export class World {
@@ -55,13 +78,20 @@ export class World {
   readonly trace: string[] = []
   readonly shell: Shell
   now = 1_700_000_000_000
+  /** Called before each access of `runAll`. */
+  onStep: () => void = () => undefined
+  readonly other: OtherAuthorizer | undefined
   readonly #mistake: Mistake | undefined
   #drawn = 0
   #actors: Actor[] = []
 
-  constructor(seed: number, options: { rules?: Partial<Rules>; mistake?: Mistake } = {}) {
+  constructor(
+    seed: number,
+    options: { rules?: Partial<Rules>; mistake?: Mistake; other?: OtherAuthorizer; random?: () => number } = {},
+  ) {
     this.#mistake = options.mistake
-    this.random = seeded(seed)
+    this.other = options.other
+    this.random = options.random ?? seeded(seed)
     this.store = createMemoryStore({ clock: { now: () => this.now } })
     this.shell = {
       clock: { now: () => this.now },
@@ -91,7 +121,9 @@ export class World {
   ): Promise<void> {
     const waiting = [...bodies]
     let { crashes = 0, again = 0 } = options
-    while (waiting.length > 0 || this.#actors.length > 0) {
+    for (let accesses = 0; waiting.length > 0 || this.#actors.length > 0; accesses++) {
+      if (accesses > MAX_ACCESSES) throw new Error('this order does not end')
+      this.onStep()
       const pick = this.random()
       if (waiting.length > 0 && (this.#actors.length === 0 || pick < 0.2)) {
         this.#take(...waiting.splice(Math.floor(this.random() * waiting.length), 1))
@@ -111,6 +143,26 @@ export class World {
         waiting.push(finished)
       }
     }
+  }
+
+  /** For schedulers of their own: who is there, and one access of one of them. */
+  get open(): readonly OpenActor[] {
+    return this.#actors.map(({ body, told, job }) => ({ body, told, waitsFor: job.pending?.kind ?? 'reply' }))
+  }
+
+  begin(...bodies: (Command | Inquiry)[]): void {
+    this.#take(...bodies)
+  }
+
+  async step(at: number): Promise<void> {
+    await this.#step(at)
+  }
+
+  /** Dies with everything it held, and is delivered again. */
+  crash(at: number): void {
+    const [dead] = this.#actors.splice(at, 1)
+    this.trace.push(`crash ${dead?.body.kind}`)
+    if (dead) this.#take(dead.body)
   }
 
   #take(...bodies: (Command | Inquiry)[]): void {
@@ -143,16 +195,32 @@ export class World {
           await this.#publish(actor)
           break
         case 'call':
-          throw new Error('nothing here asks another authorizer')
+          this.#call(actor)
+          break
         case undefined:
           throw new Error('a job waits for something or has a reply')
       }
     } catch (error) {
-      if (!(error instanceof ContentionError)) throw error
+      if (!(error instanceof ContentionError || error instanceof UnansweredError)) throw error
       job.restart()
       actor.slots = new RoundSlots()
     }
     return null
+  }
+
+  /** Two accesses: what it asks for gets there or not, and later the answer comes or not. */
+  #call(actor: Actor): void {
+    const { job, told } = actor
+    if (job.pending?.kind !== 'call') return
+    if (!this.other) throw new Error('nothing here asks another authorizer')
+    if (!told) {
+      actor.told = this.other.ask(job.pending, this.events)
+      return this.#note(actor, `${job.pending.call}: ${this.other.trace.at(-1)}`)
+    }
+    this.#note(actor, `${job.pending.call} answered ${told.kind}`)
+    actor.told = undefined
+    actor.slots = new RoundSlots()
+    job.resume(told)
   }
 
   async #load(actor: Actor): Promise<void> {
@@ -170,7 +238,12 @@ export class World {
   async #commit(actor: Actor): Promise<void> {
     const { job } = actor
     if (job.pending?.kind !== 'commit') return
-    const { count } = job.pending
+    const { count, decision } = job.pending
+    if (this.#mistake === 'frees-no-order' && decision.type === 'order-freed') return job.resume('done')
+    if (this.#mistake === 'forgets-that-undoing-is-wanted' && decision.type === 'transaction-decided') {
+      const facts = decision.facts.filter(({ kind }) => kind !== 'undo-wanted')
+      Object.assign(job.pending, { decision: { ...decision, facts } })
+    }
     const unit = planUnit(job.pending, actor.slots, {
       wire,
       rules: this.shell.rules,
@@ -178,6 +251,10 @@ export class World {
       runId: 'run',
       generation: this.store.generation,
     })
+    if (this.#mistake === 'keeps-the-keys') {
+      const writes = unit.writes.filter(({ name }) => !/^(cardkey|securitycode):/.test(name))
+      Object.assign(unit, { writes })
+    }
     const [result] = await this.store.commit([this.#mistake === 'commits-blindly' ? await this.#blind(unit) : unit])
     actor.slots.settle()
     if (result === 'conflict') actor.slots.forget(unit.slot)
@@ -206,6 +283,12 @@ export class World {
     const { outboxes, refusal } = job.pending
     const pending = outboxes.map(({ slot, version }) => ({ slot, events: actor.slots.pending(slot, version) }))
     if (pending.some(({ events }) => events === null)) return job.resume('conflict')
+    const last = pending.at(-1)?.events?.at(-1)
+    const isPending = last !== undefined && wire.decodeEvent(last.event).type === 'transaction-pending'
+    if (isPending && this.#mistake === 'calls-before-pending-is-on-the-log') {
+      actor.slots = new RoundSlots()
+      return job.resume('done')
+    }
     for (const { slot, events } of pending) {
       const own = this.#mistake === 'publishes-own-event-only' ? (events ?? []).slice(-1) : (events ?? [])
       if (this.#mistake !== 'forgets-outbox' || this.random() < 0.9) for (const { event } of own) this.#append(event)

@@ -2,8 +2,11 @@
 
 import { SECRET_KINDS, secretName } from '../../services/core/card-token/card-token.ts'
 import type { Outcome } from '../../services/core/transaction/outcome.ts'
-import type { SlotState } from '../../services/core/subject/state.ts'
-import { checkInvariants, fold, type Run } from './invariants.ts'
+import { emptySlot, type SlotState } from '../../services/core/subject/state.ts'
+import { decideAgain } from '../../services/core/subject/decide-again.ts'
+import { evolveAll } from '../../services/core/subject/evolve.ts'
+import { DEFAULT_RULES } from '../../services/core/subject/rules.ts'
+import { canonical, checkInvariants, fold, type Run } from './invariants.ts'
 import type { OtherAuthorizer } from './other-authorizer.ts'
 
 /**
@@ -22,6 +25,22 @@ export async function checkRemote(run: Run, other: OtherAuthorizer): Promise<voi
   checkReversals(run, other)
   checkOrders(slots, outcomes)
   await checkSecrets(run, slots)
+  checkReplay(run)
+}
+
+/** Every decision, taken again from its event, is the same. */
+function checkReplay({ events }: Run): void {
+  const slots = new Map<string, SlotState>()
+  for (const event of events) {
+    if (event.type === 'transaction-refused') continue
+    const state = slots.get(event.slot) ?? emptySlot(event.slot)
+    if (event.version <= state.version) continue
+    const { responseCode, reason, facts } = decideAgain(event, state, DEFAULT_RULES)
+    const again = canonical({ responseCode, reason, facts })
+    const recorded = canonical({ responseCode: event.responseCode, reason: event.reason, facts: event.facts })
+    if (again !== recorded) throw new Error(`${event.slot}#${event.version} again: ${again}, recorded: ${recorded}`)
+    slots.set(event.slot, { ...evolveAll(state, event.facts), version: event.version })
+  }
 }
 
 function checkMoney(key: string, outcome: Outcome | undefined, other: OtherAuthorizer): void {
@@ -61,8 +80,9 @@ function checkOrders(slots: ReadonlyMap<string, SlotState>, outcomes: ReadonlyMa
       if (outcomes.get(heldBy)?.responseCode !== '00') throw new Error(`an order is held by ${heldBy}, not approved`)
     }
   }
-  for (const [scope, { charge }] of outcomes)
-    if (charge?.orderId !== undefined && !held.has(scope)) throw new Error(`${scope} is approved without its order`)
+  for (const [scope, { charge, responseCode }] of outcomes)
+    if (responseCode === '00' && charge?.orderId !== undefined && !held.has(scope))
+      throw new Error(`${scope} is approved without its order`)
 }
 
 async function checkSecrets({ store }: Run, slots: ReadonlyMap<string, SlotState>): Promise<void> {

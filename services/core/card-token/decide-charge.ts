@@ -26,7 +26,9 @@ export function decideCharge(asked: Asked<CardCharge>): Decision {
   if (!seen.cardReadable) return decline(asked, '25', 'card-token-without-its-key')
   const { amountMinor: amount, tokenHash: hash } = command
   const spent = [{ kind: 'card-token-spent' as const, hash, scope: scopeKey(command.scope) }]
-  if (seen.notAsked) return decline(asked, '91', seen.notAsked, spent, { amountMinor: amount })
+  if (seen.notAsked) {
+    return decline(asked, '91', seen.notAsked, spent, { amountMinor: amount, charge: newCharge(asked, amount) })
+  }
   return ask(asked, 'authorizer-asked', spent, { amountMinor: amount })
 }
 

@@ -4,7 +4,7 @@
 import { decideCharge, decideOrderFreed, decideOrderHold, decideRefund } from '../card-token/decide-charge.ts'
 import { decideVerdict } from '../purchase/judge-token.ts'
 import type { CardCharge, Command } from '../transaction/command.ts'
-import { decideAnswer } from '../transaction/decide-answer.ts'
+import { decideAnswer, decideUnanswered } from '../transaction/decide-answer.ts'
 import { decidePlaced } from '../transaction/decide-placed.ts'
 import type { Asked, Decision } from '../transaction/decision.ts'
 import { scopeKey, scopeSlot } from '../transaction/scope.ts'
@@ -27,8 +27,10 @@ export function decideAgain(recorded: RecordedInputs, state: SlotState, rules: R
   const { command, drawn, seen } = recorded
   const asked: Asked = { state, command, drawn, seen, rules }
   switch (recorded.type) {
-    case 'transaction-decided':
     case 'transaction-pending':
+      if (state.pendings.has(scopeKey(command.scope))) return decideUnanswered(asked)
+      return decideTransaction(asked, recorded)
+    case 'transaction-decided':
       return decideTransaction(asked, recorded)
     case 'token-judged':
       return decideToken(asked)

@@ -19,7 +19,7 @@ type Shown = Pick<Outcome, 'amountMinor' | 'accountType' | 'charge'>
  * turn out to be. Committed, and on the log, before it is undone there: else an approval that somebody else has learnt
  * could still be recorded.
  */
-export function decideUnanswered({ state, command }: Asked<Askable>): Decision {
+export function decideUnanswered({ state, command }: Asked): Decision {
   const scope = scopeKey(command.scope)
   if (!state.pendings.has(scope)) throw new Error('only a pending transaction is unanswered')
   return {

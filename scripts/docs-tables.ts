@@ -3,10 +3,13 @@
 import { Registry } from 'prom-client'
 import { createAvroWire } from '../services/adapters/avro/wire.ts'
 import { createKeyRing } from '../services/adapters/keys/key-ring.ts'
+import { createDebugDelivery } from '../services/adapters/delivery/debug.ts'
 import { createMemoryLog } from '../services/adapters/memory/log.ts'
+import { createMemorySessions } from '../services/adapters/memory/sessions.ts'
 import { RESPONSE_CODES, type ResponseCode } from '../services/core/transaction/codes.ts'
 import { createIngress } from '../services/ingress/app.ts'
 import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
+import { ASPEN_ROUTES, HELP_ROUTES } from '../services/ingress/aspen/route-descriptions.ts'
 import { EVERTEC_ROUTES } from '../services/ingress/evertec/route-descriptions.ts'
 import { OPENPAY_ROUTES } from '../services/ingress/openpay/route-descriptions.ts'
 import { HEALTH_ROUTES } from '../services/ingress/http/health.ts'
@@ -97,7 +100,13 @@ function duration(ms: number): string {
 }
 
 /** The routes that are described: those of each dialect, and of the service itself. */
-const DESCRIBED: readonly RouteDescriptions[] = [EVERTEC_ROUTES, OPENPAY_ROUTES, HEALTH_ROUTES]
+const DESCRIBED: readonly RouteDescriptions[] = [
+  EVERTEC_ROUTES,
+  ASPEN_ROUTES,
+  OPENPAY_ROUTES,
+  HELP_ROUTES,
+  HEALTH_ROUTES,
+]
 
 /** The ways to authenticate, as the table names them. */
 const AUTH: Readonly<Record<AuthScheme, string>> = { basic: 'Basic', 'signed-headers': 'signed headers' }
@@ -129,6 +138,11 @@ async function servedRoutes(): Promise<readonly string[]> {
       merchants: [],
       cardTokens: { ttlMs: 0, securityCodeTtlMs: 0, privateRanges: [] },
       secrets: { stash: async () => undefined },
+    },
+    aspen: {
+      apps: [],
+      sessions: createMemorySessions({ clock: { now: () => 0 } }),
+      delivery: createDebugDelivery(),
     },
     keys: createKeyRing({ identity: key('i'), token: [key('t')], seal: [key('s')] }),
     limits: DEFAULT_LIMITS,

@@ -50,6 +50,7 @@ export async function createRequester(log: Log, wire: Wire, timeoutMs: number): 
     logger: SILENT,
     waiters,
     replyTimeoutMs: timeoutMs,
+    accepting: () => true,
     replyPartition: () => partition,
   })
   return {

@@ -6,6 +6,7 @@ import { systemEntropy } from '../adapters/keys/entropy.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { createSignatureVerifier, createSigner, publicKeysOf } from '../adapters/keys/signing.ts'
 import { createMemoryLog } from '../adapters/memory/log.ts'
+import { createMemorySessions } from '../adapters/memory/sessions.ts'
 import { createMemoryStore } from '../adapters/memory/store.ts'
 import { importAccounts } from '../cli/account-import.ts'
 import { rowsOfCards } from '../cli/account-rows.ts'
@@ -23,6 +24,7 @@ import type { KeyRing } from '../ports/keys.ts'
 import type { Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
 import { readEmbeddedConfig, type EmbeddedConfig } from '../runtime/config-embedded.ts'
+import { openDelivery } from '../runtime/delivery.ts'
 import type { Logger } from '../runtime/logging.ts'
 import { createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
@@ -51,6 +53,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   await loadCards(config, { log, wire, keys, clock, logger })
   const notary = config.notary && (await startNotaryOn(log, wire, clock, config.notary, registry, logger))
   const { shutdownTimeoutMs } = config
+  const delivery = openDelivery(config.delivery, logger)
   const app = createIngress({
     log,
     wire,
@@ -60,6 +63,8 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
     registry,
     evertecApps: config.apps.evertec,
     openpay: { merchants: config.apps.openpay, cardTokens: config.cardTokens, secrets: store },
+    aspen: { apps: config.apps.aspen, sessions: createMemorySessions({ clock }), delivery },
+    ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
     storePing: () => store.ping(),
     limits: limitsOf(config),
   })
@@ -67,6 +72,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   onShutdown(
     [
       { name: 'http', run: () => app.close() },
+      { name: 'delivery', run: async () => delivery.close() },
       { name: 'lent log', run: () => lent.close() },
       {
         name: 'workers',

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IngressDeps } from './deps.ts'
+import { aspenDialect } from './aspen/routes.ts'
 import { dialectOf, type Dialect, type DialectDeps } from './dialect.ts'
 import { evertecDialect } from './evertec/routes.ts'
 import { recordAnswer, recordResponses } from './http/access-log.ts'
@@ -61,10 +62,11 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
     logger,
     waiters,
     replyTimeoutMs: limits.replyTimeoutMs,
-    replyPartition: () => (accepting ? reader.partition : null),
+    replyPartition: () => reader.partition,
+    accepting: () => accepting,
   })
 
-  const dialects = dialectsOf({ ...deps, submit, ready: () => readiness.ready })
+  const dialects = dialectsOf({ ...deps, submit, ready: () => readiness.ready, hold: () => waiters.hold() })
   const app = createApp(deps, metrics, dialects)
   recordResponses(app, logger, metrics)
   // Hooks of every call are callbacks: an async function costs each a promise and a turn of the queue.
@@ -92,7 +94,7 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
 
 /** Every dialect that is served. */
 function dialectsOf(deps: DialectDeps): readonly Dialect[] {
-  return [evertecDialect(deps), openpayDialect(deps)]
+  return [evertecDialect(deps), aspenDialect(deps), openpayDialect(deps)]
 }
 
 function createApp(
@@ -134,7 +136,9 @@ function createApp(
 
 /** Waits for the open calls to be answered; those that are not within the time end unanswered. */
 async function drain(waiters: Waiters, timeoutMs: number): Promise<void> {
-  const giveUp = setTimeout(() => waiters.giveUp(), timeoutMs)
-  await waiters.empty()
-  clearTimeout(giveUp)
+  const over = new AbortController()
+  const timeout = sleep(timeoutMs, undefined, { signal: over.signal }).catch(() => undefined)
+  await Promise.race([waiters.empty(), timeout])
+  over.abort()
+  waiters.giveUp()
 }

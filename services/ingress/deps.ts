@@ -2,13 +2,16 @@
 
 import type { Registry } from 'prom-client'
 import type { Clock } from '../ports/clock.ts'
+import type { DeliveryChannel } from '../ports/delivery.ts'
 import type { KeyRing } from '../ports/keys.ts'
 import type { Log } from '../ports/log.ts'
+import type { Sessions } from '../ports/sessions.ts'
 import type { Wire } from '../ports/wire.ts'
 import type { Store } from '../ports/store.ts'
 import type { EvertecAppConfig } from '../runtime/apps.ts'
 import type { OpenpayMerchantConfig } from '../runtime/apps-openpay.ts'
 import type { CardTokenConfig } from '../runtime/config-card-tokens.ts'
+import type { AspenAppConfig } from '../runtime/apps-aspen.ts'
 
 /** The lines the edge writes. Fields are chosen one by one: never a body, a path or an issue; errors as described. */
 export interface Logger {
@@ -77,6 +80,13 @@ export interface OpenpaySetup {
   readonly secrets: Pick<Store, 'stash'>
 }
 
+/** What the Aspen dialect needs besides. Sessions and delivery are their owner's to close. */
+export interface AspenSetup {
+  readonly apps: readonly AspenAppConfig[]
+  readonly sessions: Sessions
+  readonly delivery: DeliveryChannel
+}
+
 export interface IngressDeps {
   readonly log: Log
   readonly wire: Wire
@@ -84,6 +94,9 @@ export interface IngressDeps {
   readonly clock: Clock
   readonly evertecApps: readonly EvertecAppConfig[]
   readonly openpay: OpenpaySetup
+  readonly aspen: AspenSetup
+  /** Where callers reach the service, without a slash at its end. Absent: as a call's Host says. */
+  readonly publicUrl?: string
   readonly limits: IngressLimits
   /** The instance's partition of `replies`. Absent: one drawn at the start. */
   readonly replyPartition?: number

@@ -11,6 +11,8 @@ export interface DialectDeps extends IngressDeps {
   readonly submit: Submit
   /** Whether calls may be taken now. */
   readonly ready: () => boolean
+  /** Keeps a shutdown waiting for a call that does more than wait for one reply, until what it returns is called. */
+  readonly hold: () => () => void
 }
 
 export interface Dialect {

@@ -2,8 +2,10 @@
 
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
+import { createRedisSessions } from '../adapters/redis/sessions.ts'
 import { createRedisStore } from '../adapters/redis/store.ts'
 import { readIngressConfig, type IngressConfig } from '../runtime/config-ingress.ts'
+import { openDelivery } from '../runtime/delivery.ts'
 import type { Logger } from '../runtime/logging.ts'
 import { openLog } from '../runtime/open-log.ts'
 import { createLogMetrics, createRegistry } from '../runtime/metrics.ts'
@@ -22,6 +24,8 @@ async function run(config: IngressConfig, logger: Logger): Promise<void> {
     onMetric: createLogMetrics(registry),
   })
   const store = await createRedisStore({ ...config.redis, log: logger })
+  const sessions = await createRedisSessions({ ...config.redis, log: logger })
+  const delivery = openDelivery(config.delivery, logger)
   const app = createIngress({
     log,
     logger,
@@ -32,13 +36,17 @@ async function run(config: IngressConfig, logger: Logger): Promise<void> {
     clock: { now: () => Date.now() },
     evertecApps: config.apps.evertec,
     openpay: { merchants: config.apps.openpay, cardTokens: config.cardTokens, secrets: store },
+    aspen: { apps: config.apps.aspen, sessions, delivery },
+    ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),
     replyPartition: config.replyPartition,
     limits: limitsOf(config),
   })
   onShutdown(
     [
       { name: 'http', run: () => app.close() },
+      { name: 'delivery', run: async () => delivery.close() },
       { name: 'log', run: () => log.close() },
+      { name: 'sessions', run: () => sessions.close() },
       { name: 'store', run: () => store.close() },
     ],
     { logger, deadlineMs: config.shutdownTimeoutMs + SHUTDOWN_SLACK_MS },

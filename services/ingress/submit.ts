@@ -14,7 +14,14 @@ import { routeOf, type EdgeBody } from './traffic.ts'
  */
 export type Submitted = Reply | 'refused' | 'unanswered'
 
-export type Submit = (body: EdgeBody, traceparent: string | undefined) => Promise<Submitted>
+/**
+ * @param followUp belongs to a call that was taken before: it goes out also while the instance shuts down.
+ */
+export type Submit = (
+  body: EdgeBody,
+  traceparent: string | undefined,
+  options?: { readonly followUp: boolean },
+) => Promise<Submitted>
 
 export interface SubmitDeps {
   readonly log: Log
@@ -22,14 +29,17 @@ export interface SubmitDeps {
   readonly logger: Logger
   readonly waiters: Waiters
   readonly replyTimeoutMs: number
-  /** The partition for replies, or null while nothing may be asked. */
+  /** The partition for replies, or null while none is followed. */
   readonly replyPartition: () => number | null
+  /** Whether new calls are taken. */
+  readonly accepting: () => boolean
 }
 
 /** @throws what encoding throws: nothing was published then. */
-export function createSubmit({ log, wire, logger, waiters, replyTimeoutMs, replyPartition }: SubmitDeps): Submit {
-  return async (body, traceparent) => {
-    const partition = replyPartition()
+export function createSubmit(deps: SubmitDeps): Submit {
+  const { log, wire, logger, waiters, replyTimeoutMs, replyPartition, accepting } = deps
+  return async (body, traceparent, options) => {
+    const partition = accepting() || options?.followUp === true ? replyPartition() : null
     if (partition === null) return 'refused'
     const request = { body, replyPartition: partition, ...(traceparent === undefined ? {} : { traceparent }) }
     const record = { ...routeOf(body), ...wire.encodeRequest(request) }

@@ -4,7 +4,8 @@
 import type { SealedNumber } from '../core/card-token/card-token.ts'
 
 /** What a keyed hash is of: the same text hashes differently for each. */
-export type HashPurpose = 'card' | 'document' | 'terminal' | 'metadata' | 'fingerprint' | 'card-token' | 'order'
+export type HashPurpose =
+  'card' | 'document' | 'terminal' | 'metadata' | 'fingerprint' | 'card-token' | 'order' | 'nonce' | 'session'
 
 export interface KeyRing {
   /** Keyed hash under the identity key: `<keyId>.<base64url of 144 bits>`. Equal text, equal hash. */

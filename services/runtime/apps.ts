@@ -10,6 +10,7 @@ import { amountMinor, minorOfPesos, type AmountMinor } from '../core/money/amoun
 import { AUTHORIZER_DECLINES, type AuthorizerDecline } from '../core/transaction/authorizer-answer.ts'
 import { FINANCIAL_CODES, type FinancialCode } from '../core/transaction/codes.ts'
 import { merchantContradictions, openpayMerchant, type OpenpayMerchantConfig } from './apps-openpay.ts'
+import { aspenApp, aspenContradictions, type AspenAppConfig } from './apps-aspen.ts'
 import type { EnvironmentName } from './config-groups.ts'
 import { keyRingShape, signingKeysShape } from './config-keys.ts'
 import { ConfigError, problemsOf, readTextFile } from './env.ts'
@@ -46,6 +47,7 @@ export interface Apps {
   readonly clients: readonly { readonly id: string }[]
   readonly evertec: readonly EvertecAppConfig[]
   readonly openpay: readonly OpenpayMerchantConfig[]
+  readonly aspen: readonly AspenAppConfig[]
   readonly cards: readonly SeedCard[]
   /** What the demo's authorizer of cards declines; any other number it approves. */
   readonly cardDeclines: readonly { readonly cardNumber: string; readonly code: AuthorizerDecline }[]
@@ -130,6 +132,7 @@ const appsShape = z.strictObject({
     .max(MAX_CLIENTS),
   evertec: z.array(evertecApp).max(MAX_APPS).default([]),
   openpay: z.array(openpayMerchant).max(MAX_APPS).default([]),
+  aspen: z.array(aspenApp).max(MAX_APPS).default([]),
   cards: z.array(card).max(MAX_CARDS).default([]),
   cardDeclines: z
     .array(z.strictObject({ cardNumber, code: z.enum(AUTHORIZER_DECLINES) }))
@@ -194,7 +197,12 @@ function contradictions(apps: Apps, environment: EnvironmentName): readonly stri
       owners.set(acquirer, owner)
     }
   })
-  return [...problems, ...merchantContradictions(apps.openpay, known, demo), ...cardContradictions(cards)]
+  return [
+    ...problems,
+    ...aspenContradictions(apps.aspen, known),
+    ...merchantContradictions(apps.openpay, known, demo),
+    ...cardContradictions(cards),
+  ]
 }
 
 function cardContradictions(cards: readonly SeedCard[]): readonly string[] {

@@ -20,6 +20,7 @@ import {
 import { authorizerOf, authorizerVariables, type AuthorizerConfig } from './config-authorizer.ts'
 import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
 import { signingOf, type SigningConfig } from './config-audit.ts'
+import { deliveryOf, deliveryVariables, type DeliveryConfig } from './config-delivery.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const EMBEDDED_VARIABLES = {
@@ -27,6 +28,7 @@ export const EMBEDDED_VARIABLES = {
   LOG_LEVEL: { ...commonVariables.LOG_LEVEL, fallback: 'warn' },
   ...httpVariables,
   ...cardTokenVariables,
+  ...deliveryVariables,
   BATCH_RECORDS: workerVariables.BATCH_RECORDS,
   MAX_IN_FLIGHT: workerVariables.MAX_IN_FLIGHT,
   ...authorizerVariables,
@@ -41,6 +43,8 @@ export interface EmbeddedConfig extends CommonConfig {
   readonly port: number
   readonly replyTimeoutMs: number
   readonly maxOpenCalls: number
+  readonly publicUrl?: string
+  readonly delivery: DeliveryConfig
   readonly batchRecords: number
   readonly maxInFlight: number
   readonly authorizer: AuthorizerConfig
@@ -61,6 +65,8 @@ export function readEmbeddedConfig(env: Environment): EmbeddedConfig {
     port: values.PORT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
     maxOpenCalls: values.MAX_OPEN_CALLS,
+    ...(values.PUBLIC_URL === undefined ? {} : { publicUrl: values.PUBLIC_URL }),
+    delivery: deliveryOf(values, apps, values.ENVIRONMENT),
     batchRecords: values.BATCH_RECORDS,
     maxInFlight: values.MAX_IN_FLIGHT,
     authorizer: authorizerOf(values, apps, values.ENVIRONMENT),

@@ -6,7 +6,19 @@ import { DEFAULT_RULES, type Rules } from '../core/subject/rules.ts'
 import { registryOf, wireVariables, type RegistryConfig } from './config-wire.ts'
 import { keyRingShape, signingKeysShape } from './config-keys.ts'
 import { ConfigError, optionalVariable, variable, type Environment, type Values } from './env.ts'
-import { host, hostList, json, oneOf, pesos, port, redisUrl, text, wholeNumber, yesOrNo } from './env-values.ts'
+import {
+  host,
+  hostList,
+  json,
+  oneOf,
+  pesos,
+  port,
+  publicUrl,
+  redisUrl,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from './env-values.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export const ENVIRONMENTS = ['development', 'production'] as const
@@ -104,6 +116,9 @@ export const httpVariables = {
   MAX_OPEN_CALLS: variable(wholeNumber(1, 1_000_000), {
     fallback: '10000',
     description: 'Calls that wait for a reply at one time; more get 503.',
+  }),
+  PUBLIC_URL: optionalVariable(publicUrl, {
+    description: "Where callers reach the service, for links in answers; as a call's `Host` says when absent.",
   }),
 } as const
 

@@ -19,11 +19,13 @@ import {
   type RedisConfig,
 } from './config-groups.ts'
 import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
+import { deliveryOf, deliveryVariables, type DeliveryConfig } from './config-delivery.ts'
 import { readEnv, type Environment } from './env.ts'
 
 export const INGRESS_VARIABLES = {
   ...commonVariables,
   ...httpVariables,
+  ...deliveryVariables,
   ...ingressVariables,
   ...cardTokenVariables,
   ...kafkaVariables,
@@ -36,6 +38,8 @@ export interface IngressConfig extends CommonConfig {
   readonly port: number
   readonly replyTimeoutMs: number
   readonly maxOpenCalls: number
+  readonly publicUrl?: string
+  readonly delivery: DeliveryConfig
   readonly replyPartition?: number
   readonly kafka: KafkaConfig
   readonly cardTokens: CardTokenConfig
@@ -54,6 +58,8 @@ export function readIngressConfig(env: Environment): IngressConfig {
     port: values.PORT,
     replyTimeoutMs: values.REPLY_TIMEOUT_MS,
     maxOpenCalls: values.MAX_OPEN_CALLS,
+    ...(values.PUBLIC_URL === undefined ? {} : { publicUrl: values.PUBLIC_URL }),
+    delivery: deliveryOf(values, apps, values.ENVIRONMENT),
     ...(values.REPLY_PARTITION === undefined ? {} : { replyPartition: values.REPLY_PARTITION }),
     cardTokens: cardTokensOf(values),
     kafka: kafkaOf(values),

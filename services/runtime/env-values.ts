@@ -69,6 +69,17 @@ export const redisUrl: z.ZodType<string, string> = z.string().refine(
   { message: 'must be a URL of the form redis://[user:password@]host[:port] or rediss://…' },
 )
 
+/** `http://` or `https://` with nothing but a host, a port and a path; without the slash at its end. */
+export const publicUrl: z.ZodType<string, string> = z
+  .string()
+  .refine(
+    (value) => /^https?:\/\/[A-Za-z0-9.[\]:-]{1,253}(\/[A-Za-z0-9._~/-]{0,200})?$/.test(value) && URL.canParse(value),
+    {
+      message: 'must be a URL of the form https://host[:port][/path]',
+    },
+  )
+  .transform((value) => value.replace(/\/+$/, ''))
+
 /** Pesos with at most two decimals, above zero; as minor units. */
 export const pesos: z.ZodType<AmountMinor, string> = z.string().transform((value, context) => {
   const minor = /^[0-9]{1,13}(\.[0-9]{1,2})?$/.test(value) ? minorOfPesos(Number(value)) : null

@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import { afterEach } from 'vitest'
 import { createKeyRing } from '../../services/adapters/keys/key-ring.ts'
+import { createDebugDelivery } from '../../services/adapters/delivery/debug.ts'
+import { createMemorySessions } from '../../services/adapters/memory/sessions.ts'
 import { createMemoryLog, type MemoryLog } from '../../services/adapters/memory/log.ts'
 import { createAvroWire } from '../../services/adapters/avro/wire.ts'
 import type { Request } from '../../services/core/transaction/command.ts'
@@ -11,10 +13,19 @@ import type { IssuedToken } from '../../services/core/transaction/outcome.ts'
 import type { Reply } from '../../services/core/transaction/reply.ts'
 import { scopeKey } from '../../services/core/transaction/scope.ts'
 import { createIngress } from '../../services/ingress/app.ts'
-import { DEFAULT_LIMITS, type IngressLimits, type Logger, type OpenpaySetup } from '../../services/ingress/deps.ts'
+import {
+  DEFAULT_LIMITS,
+  type AspenSetup,
+  type IngressLimits,
+  type Logger,
+  type OpenpaySetup,
+} from '../../services/ingress/deps.ts'
 import type { KeyRing } from '../../services/ports/keys.ts'
 import type { Log, LogRecord } from '../../services/ports/log.ts'
+import type { DeliveryChannel } from '../../services/ports/delivery.ts'
+import type { Sessions } from '../../services/ports/sessions.ts'
 import type { EvertecAppConfig } from '../../services/runtime/apps.ts'
+import type { AspenAppConfig } from '../../services/runtime/apps-aspen.ts'
 import { TOPIC, TOPICS } from '../../services/runtime/topics.ts'
 
 export const wire = createAvroWire()
@@ -58,6 +69,31 @@ export const SLOW_APP: EvertecAppConfig = {
   acquirers: ['A1'],
   transactionCodes: {},
   ratePerSecond: 2,
+}
+
+/** Two apps of one client, one of another, and one that is disabled. */
+const aspenApp = (key: string, clientId: string, other: Partial<AspenAppConfig> = {}): AspenAppConfig => ({
+  key,
+  clientId,
+  secret: `${key}-secret-of-at-least-32-bytes-ñ`,
+  enabled: true,
+  debugMode: false,
+  basicAllowed: false,
+  permissions: ['validate', 'send', 'channels', 'cancel'],
+  sessionSeconds: 60,
+  ...other,
+})
+export const ASPEN_APP = aspenApp('aspen-app', 'org', { debugMode: true, basicAllowed: true })
+export const OTHER_ASPEN_APP = aspenApp('other-aspen', 'other')
+export const NARROW_ASPEN_APP = aspenApp('narrow-aspen', 'org', { permissions: ['channels'] })
+export const DISABLED_ASPEN_APP = aspenApp('disabled-aspen', 'org', { enabled: false })
+const ASPEN_APPS = [ASPEN_APP, OTHER_ASPEN_APP, NARROW_ASPEN_APP, DISABLED_ASPEN_APP]
+
+/** For an ingress whose test is of another dialect. */
+export const NO_ASPEN: AspenSetup = {
+  apps: [],
+  sessions: createMemorySessions({ clock: { now: Date.now } }),
+  delivery: createDebugDelivery(),
 }
 
 export const credentials = (key: string, secret: string) =>
@@ -170,6 +206,10 @@ export interface HarnessOptions {
   readonly limits?: Partial<IngressLimits>
   readonly log?: Log
   readonly apps?: readonly EvertecAppConfig[]
+  readonly aspenApps?: readonly AspenAppConfig[]
+  readonly sessions?: Sessions
+  readonly delivery?: DeliveryChannel
+  readonly publicUrl?: string
   readonly storePing?: () => Promise<void>
   readonly now?: () => number
   readonly replyPartition?: number
@@ -203,6 +243,12 @@ export async function startIngress(options: HarnessOptions = {}): Promise<Harnes
     wire,
     keys: options.keys ?? keys,
     clock: { now: options.now ?? Date.now },
+    aspen: {
+      apps: options.aspenApps ?? ASPEN_APPS,
+      sessions: options.sessions ?? createMemorySessions({ clock: { now: options.now ?? Date.now } }),
+      delivery: options.delivery ?? createDebugDelivery(),
+    },
+    publicUrl: options.publicUrl,
     evertecApps: options.apps ?? [APP, OTHER_APP, DISABLED_APP, SLOW_APP],
     openpay: options.openpay ?? NO_OPENPAY,
     limits: { ...DEFAULT_LIMITS, replyTimeoutMs: 2_000, probeIntervalMs: 50, ...options.limits },

@@ -3,6 +3,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The name of a described route among all routes. */
+    operationId?: string
+  }
+}
+
 /** Ways to authenticate. `basic`: RFC 7617. `signed-headers`: an app key and a signed payload, each in a header. */
 export type AuthScheme = 'basic' | 'signed-headers'
 
@@ -45,6 +52,6 @@ export function registerRoutes<Routes extends RouteDescriptions>(
     const route = routes[operationId]
     const handler = handlers[operationId]
     if (route === undefined || handler === undefined) throw new Error('a route without a handler')
-    scope.route({ method: route.method, url: route.url, handler })
+    scope.route({ method: route.method, url: route.url, handler, config: { operationId } })
   }
 }

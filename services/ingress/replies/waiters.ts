@@ -19,11 +19,13 @@ export interface Waiters {
   wait(key: string, timeoutMs: number): Wait | null
   /** Hands a reply to all who wait for it. False: nobody does. */
   answer(reply: Reply): boolean
+  /** Keeps `empty` waiting for a call between its waits too. @returns what ends that; more than once does nothing. */
+  hold(): () => void
   /** Ends every wait unanswered. */
   giveUp(): void
   /** Calls that wait now. */
   readonly open: number
-  /** Resolves once no call waits. */
+  /** Resolves once no call waits or is held. */
   empty(): Promise<void>
 }
 
@@ -50,10 +52,16 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
   const whenEmpty: (() => void)[] = []
   let open = 0
 
+  /** Calls that are held, whether they wait or not. */
+  let held = 0
+
+  const tellIfEmpty = () => {
+    if (open + held === 0) for (const resolve of whenEmpty.splice(0)) resolve()
+  }
   const changed = (by: number) => {
     open += by
     onOpen(open)
-    if (open === 0) for (const resolve of whenEmpty.splice(0)) resolve()
+    tellIfEmpty()
   }
   const leave = (key: string, waiter: Waiter) => {
     const waiting = byKey.get(key)
@@ -94,9 +102,24 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
       for (const waiter of waiting) waiter.end(reply)
       return waiting.length > 0
     },
+    hold: () => {
+      held += 1
+      return once(() => {
+        held -= 1
+        tellIfEmpty()
+      })
+    },
     giveUp: () => {
       for (const waiting of [...byKey.values()]) for (const waiter of [...waiting]) waiter.end('unanswered')
     },
-    empty: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => whenEmpty.push(resolve))),
+    empty: () => (open + held === 0 ? Promise.resolve() : new Promise((resolve) => whenEmpty.push(resolve))),
+  }
+}
+
+function once(act: () => void): () => void {
+  let done = false
+  return () => {
+    if (!done) act()
+    done = true
   }
 }

@@ -18,7 +18,7 @@ import type { Store } from '../../../services/ports/store.ts'
 import type { OpenpayMerchantConfig } from '../../../services/runtime/apps-openpay.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 import { startWorker, type Worker, type WorkerObserver } from '../../../services/runtime/worker/worker.ts'
-import { keys, logWith, memoryLog, wire } from '../harness.ts'
+import { keys, logWith, memoryLog, NO_ASPEN, wire } from '../harness.ts'
 
 export const MERCHANT: OpenpayMerchantConfig = {
   merchantId: 'mzdtln0bmtms6o3kck8f',
@@ -197,6 +197,7 @@ async function startService(options: ServiceOptions): Promise<Service & { stop()
     keys,
     clock: time,
     evertecApps: [],
+    aspen: NO_ASPEN,
     openpay: {
       merchants: [MERCHANT, OTHER, DISABLED, SLOW],
       cardTokens: { ttlMs: 3_600_000, securityCodeTtlMs: 900_000, privateRanges: ['603959'] },

@@ -3,12 +3,15 @@
 
 import { Command, CommanderError } from 'commander'
 import { EXIT, EXIT_HELP } from './audit/frame.ts'
+import { addCheck } from './audit/check.ts'
+import { addExport } from './audit/export.ts'
+import { addProve } from './audit/prove.ts'
 import { addVerify } from './audit/verify.ts'
 import { addKeys } from './audit/keys.ts'
 import { addReplay } from './audit/replay.ts'
 
 /** Each adds one command. */
-const COMMANDS: readonly ((program: Command) => void)[] = [addVerify, addReplay, addKeys]
+const COMMANDS: readonly ((program: Command) => void)[] = [addVerify, addReplay, addExport, addProve, addCheck, addKeys]
 
 const program = new Command('npm run audit --')
   .description(

@@ -6,7 +6,7 @@ import { MalformedRecordError } from '../../ports/wire.ts'
 import { readSchemaFolder, type MessageSchemas } from './schema-folder.ts'
 import { problemsOf } from './compatibility.ts'
 import { parseSchema, SchemaError, type Schema } from './schema.ts'
-import { fingerprintOf, HEADER_BYTES, headerOf } from './single-object.ts'
+import { fingerprintOf, HEADER_BYTES, headerOf, singleObjectFingerprint } from './single-object.ts'
 
 /** Schemas of newer releases that a process gets to know while it runs: a handful, unless somebody plays tricks. */
 const MAX_LEARNED = 200
@@ -61,6 +61,13 @@ export class Dictionary {
   }
 
   /** How messages of one kind are read, oldest version first; what was learned comes last. */
+  /** The schema file of a message's value, as it was written; undefined when it is none of ours. */
+  schemaTextOf(value: Uint8Array | null): { readonly fingerprint: string; readonly text: string } | undefined {
+    const fingerprint = value && singleObjectFingerprint(value)
+    const reader = fingerprint ? this.#readers.get(fingerprint) : undefined
+    return reader && { fingerprint: reader.schema.fingerprint, text: reader.schema.text }
+  }
+
   readersOf(name: string): readonly MessageReader[] {
     return [...this.#readers.values()].filter(({ message }) => message === name)
   }

@@ -5,6 +5,8 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { ContainerError } from '../../adapters/avro/container-bytes.ts'
 import { KeyRingError } from '../../adapters/keys/key-ring.ts'
 import { logSource, sourceAfter, type EventSource, type Selection } from '../../audit/event-source.ts'
+import { ExportError } from '../../audit/export.ts'
+import { ProofError } from '../../audit/prove.ts'
 import { openFiles } from '../../audit/file-source.ts'
 import type { Log } from '../../ports/log.ts'
 import { connectToRead, explain } from '../connect.ts'
@@ -21,6 +23,9 @@ Results go to standard output, whole or not at all; progress and problems to sta
 export class AuditProblem extends Error {
   override readonly name = 'AuditProblem'
 }
+
+/** Errors whose messages are written for people and quote nothing. */
+const TOLD_AS_THEY_ARE = [AuditProblem, ContainerError, ExportError, KeyRingError, ProofError]
 
 export interface Report {
   readonly code: (typeof EXIT)[keyof typeof EXIT]
@@ -135,8 +140,7 @@ export async function runCommand({ json = false }: CommonOptions, work: (run: Ru
 }
 
 function explainAudit(error: unknown): string {
-  if (error instanceof AuditProblem || error instanceof ContainerError || error instanceof KeyRingError)
-    return error.message
+  if (TOLD_AS_THEY_ARE.some((kind) => error instanceof kind)) return (error as Error).message
   const { code, path } = error as NodeJS.ErrnoException
   if (typeof code === 'string' && /^E[A-Z]+$/.test(code))
     return `${path ?? 'a file'} cannot be read or written (${code})`

@@ -1,0 +1,43 @@
+// audit check: an inclusion proof, checked as a third party does, by the same script.
+
+import type { Command } from 'commander'
+import { checkProof } from '../../audit/offline/check.mjs'
+import { readTextFile } from '../../runtime/env.ts'
+import { AuditProblem, EXIT, runCommand, withCommonOptions, type CommonOptions } from './frame.ts'
+import { publicKeysFrom } from './public-keys.ts'
+
+export function addCheck(program: Command): void {
+  withCommonOptions(
+    program
+      .command('check')
+      .description('Check an inclusion proof. Needs no log: only the file and the public keys.')
+      .argument('<file>', 'what prove printed')
+      .option('--public-keys <file>', 'public keys of the notary, as `keys` prints them; else AUDIT_PUBLIC_KEYS'),
+  ).action((file: string, options: CommonOptions & { readonly publicKeys?: string }) =>
+    runCommand(options, async () => {
+      const { proved, records } = checked(file, options.publicKeys)
+      const lines = records.flatMap(({ place, problem, signedAt, event, schemaSha256 }) =>
+        problem === null
+          ? [
+              `PROVED ${place}, signed at ${signedAt}`,
+              `read by the schema with SHA-256 ${schemaSha256}:`,
+              JSON.stringify(event, null, 2),
+            ]
+          : [`NOT PROVED ${place}: ${problem}`],
+      )
+      return { code: proved ? EXIT.well : EXIT.found, text: lines.join('\n'), json: { proved, records } }
+    }),
+  )
+}
+
+function checked(file: string, publicKeys: string | undefined) {
+  const keys = publicKeysFrom(publicKeys)
+  try {
+    return checkProof(JSON.parse(readTextFile(file, file)), keys)
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConfigError') throw error
+    throw new AuditProblem(
+      `${file}: ${error instanceof SyntaxError ? 'no JSON, or not all of it' : error instanceof Error ? error.message : 'not readable'}`,
+    )
+  }
+}

@@ -77,6 +77,7 @@ export interface ChannelText {
   /** What the key of a record is. */
   readonly key: string
   readonly messages: readonly MessageType[]
+  /** Services; `operator` stands for the command lines. */
   readonly sends: readonly string[]
   /** Services, with the consumer group where they share the work in one; without, each instance reads all or its part. */
   readonly receives: Readonly<Record<string, { readonly group?: string }>>
@@ -94,21 +95,22 @@ const EVENTS: readonly MessageType[] = [
   'rules-published',
   'epoch-raised',
 ]
-const SUBJECT_KEY = 'what the edge knows of the subject: hash of the document, of the card, or of the terminal'
+const SUBJECT_KEY =
+  'what the edge knows of the subject: hash of the document, the card, the token or the terminal; of an undoing or an inquiry, the scope that it asks for'
 
 /** By the name of the topic. */
 export const CHANNELS: Readonly<Record<string, ChannelText>> = {
   [TOPIC.tokenRequests]: {
     key: SUBJECT_KEY,
     messages: ['financial.request'],
-    sends: ['ingress'],
+    sends: ['ingress', 'operator'],
     receives: { issuer: { group: 'issuer' } },
     answered: true,
   },
   [TOPIC.purchaseRequests]: {
     key: SUBJECT_KEY,
     messages: ['financial.request'],
-    sends: ['ingress', 'accounts'],
+    sends: ['ingress', 'operator'],
     receives: { authorizer: { group: 'authorizer' } },
     answered: true,
   },
@@ -116,7 +118,7 @@ export const CHANNELS: Readonly<Record<string, ChannelText>> = {
     key: 'the scope: `acquirer:transactionCode:consecutive`; the partition is the one that the request names',
     messages: ['financial.reply', 'epoch-raised'],
     sends: ['issuer', 'authorizer'],
-    receives: { ingress: {}, accounts: {} },
+    receives: { ingress: {}, operator: {} },
   },
   [TOPIC.events]: {
     key: 'the slot, so that the events of one slot are in the order of their versions',
@@ -128,7 +130,7 @@ export const CHANNELS: Readonly<Record<string, ChannelText>> = {
     key: 'unique, so that none is compacted away',
     messages: ['epoch-raised'],
     sends: ['issuer', 'authorizer'],
-    receives: { ingress: {}, consumer: {}, audit: {} },
+    receives: { ingress: {}, operator: {}, consumer: {}, audit: {} },
   },
   [TOPIC.deadLetters]: {
     key: '`topic-partition-offset` of the record',

@@ -25,7 +25,12 @@ import { rulesVariables } from '../services/runtime/config-groups.ts'
 import { configTable } from '../services/runtime/config-table.ts'
 import { WORKER_VARIABLES } from '../services/runtime/config-worker.ts'
 import { WEBHOOKS_VARIABLES } from '../services/runtime/config-webhooks.ts'
-import { createLogMetrics, createStoreMetrics, createWorkerMetrics } from '../services/runtime/metrics.ts'
+import {
+  createLogMetrics,
+  createRecoveryMetrics,
+  createStoreMetrics,
+  createWorkerMetrics,
+} from '../services/runtime/metrics.ts'
 import { TOPICS } from '../services/runtime/topics.ts'
 import { createWebhookMetrics } from '../services/webhooks/metrics.ts'
 
@@ -173,6 +178,7 @@ function metrics(): string {
   createLogMetrics(edge)
   const worker = new Registry()
   createWorkerMetrics(worker)
+  createRecoveryMetrics(worker)
   createLogMetrics(worker)
   createStoreMetrics(worker, { generation: 0 })
   const notary = new Registry()

@@ -1,6 +1,7 @@
 // Everything in one process on memory: to try the service out and to develop against it. It forgets all when it ends, so
 // it is never a fallback for a broker that is missing.
 
+import type { Registry } from 'prom-client'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { systemEntropy } from '../adapters/keys/entropy.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
@@ -15,7 +16,6 @@ import { curlExamples } from '../demo/examples.ts'
 import { createIngress } from '../ingress/app.ts'
 import { limitsOf } from '../ingress/deps.ts'
 import { openAuthorizer } from '../runtime/card-authorizer.ts'
-import type { Registry } from 'prom-client'
 import { createNotaryMetrics } from '../notary/metrics.ts'
 import { startNotary, type Notary } from '../notary/notary.ts'
 import { observerOf } from '../notary/observer.ts'
@@ -26,11 +26,12 @@ import type { Wire } from '../ports/wire.ts'
 import { readEmbeddedConfig, type EmbeddedConfig } from '../runtime/config-embedded.ts'
 import { openDelivery } from '../runtime/delivery.ts'
 import type { Logger } from '../runtime/logging.ts'
-import { createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
+import { createRecoveryMetrics, createRegistry, createWorkerMetrics } from '../runtime/metrics.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from '../runtime/process.ts'
+import { recoveryObserver } from '../runtime/recovery/observer.ts'
 import { onShutdown } from '../runtime/shutdown.ts'
 import { TOPIC, TOPICS } from '../runtime/topics.ts'
-import { startWorker, type Worker, type WorkerDeps } from '../runtime/worker/worker.ts'
+import { startWorker, type Worker, type WorkerDeps, type WorkerObserver } from '../runtime/worker/worker.ts'
 import { lendLog, socketPath } from './log-server.ts'
 
 async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
@@ -41,13 +42,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   const wire = createAvroWire()
   const keys = createKeyRing(config.keys)
   const shell = { clock, entropy: systemEntropy, keys, rules: config.rules }
-  const observer = {
-    ...createWorkerMetrics(registry),
-    bug: (error: unknown) => {
-      logger.fatal({ error }, 'a mistake in the program')
-      process.exit(1)
-    },
-  }
+  const observer = workerObserver(registry, logger)
   const cards = openAuthorizer(config.authorizer)
   const workers = await startWorkers({ log, store, wire, shell, observer, authorizer: cards.authorizer }, config)
   await loadCards(config, { log, wire, keys, clock, logger })
@@ -137,6 +132,17 @@ async function startNotaryOn(
     verifier: createSignatureVerifier(publicKeysOf(signingKeys)),
     observer: observerOf(logger, createNotaryMetrics(registry)),
   })
+}
+
+function workerObserver(registry: Registry, logger: Logger): WorkerObserver {
+  return {
+    ...createWorkerMetrics(registry),
+    ...recoveryObserver(createRecoveryMetrics(registry), logger),
+    bug: (error) => {
+      logger.fatal({ error }, 'a mistake in the program')
+      process.exit(1)
+    },
+  }
 }
 
 function greet({ port, apps }: EmbeddedConfig): void {

@@ -25,6 +25,21 @@ export const pendingName = (scope: string): string => `pending:${scope}`
 export const cardTokenName = (hash: string): string => `cardtoken:${hash}`
 export const orderName = (hash: string): string => `order:${hash}`
 
+/** What the entries of a slot are called, up to the colon. */
+export const ENTRY_KINDS: ReadonlySet<string> = new Set([
+  GUARD,
+  LIVE,
+  CARD,
+  CLAIM,
+  'token',
+  'account',
+  'outcome',
+  'verdict',
+  'pending',
+  'cardtoken',
+  'order',
+])
+
 /** Memory is freed this long after data says that an entry is over: longer than clocks differ and requests wait. */
 const SLACK_MS = 3_600_000
 const TOKEN_SLACK_MS = 60_000

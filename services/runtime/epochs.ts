@@ -12,14 +12,15 @@ export async function readEpochs(log: Pick<Log, 'read'>, wire: Pick<Wire, 'decod
   return history
 }
 
-/** Adds what came from `next` on, and gives where to go on. @throws LogError */
+/** Adds what came from `next` on, up to `to` or the present end, and gives where to go on. @throws LogError */
 export async function readEpochsFrom(
   log: Pick<Log, 'read'>,
   wire: Pick<Wire, 'decodeEvent'>,
   history: EpochHistory,
   next: bigint,
+  to?: bigint,
 ): Promise<bigint> {
-  for await (const record of log.read(TOPIC.epochs, 0, next)) {
+  for await (const record of log.read(TOPIC.epochs, 0, next, to)) {
     next = record.offset + 1n
     try {
       const event = wire.decodeEvent(record.value)

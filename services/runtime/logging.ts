@@ -71,6 +71,7 @@ export const ALLOWED_FIELDS: ReadonlySet<string> = new Set([
 /** Errors whose messages are written by us and quote nothing. */
 const OWN_ERRORS: ReadonlySet<string> = new Set([
   'ConfigError',
+  'FoldError',
   'KeyRingError',
   'LogError',
   'LogOverloadedError',

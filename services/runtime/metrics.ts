@@ -27,6 +27,34 @@ export interface WorkerMetrics {
   inFlight(count: number): void
 }
 
+/** What a worker tells of the store's epochs. */
+export interface RecoveryMetrics {
+  deciding(yes: boolean): void
+  recovered(records: number): void
+  epoch(epoch: number): void
+}
+
+/** Registers the metrics of a recovery. @throws Error when the registry holds them already. */
+export function createRecoveryMetrics(registry: Registry): RecoveryMetrics {
+  const registers = [registry]
+  const deciding = new Gauge({
+    name: 'worker_deciding',
+    help: '1 while the store is known to hold what the log says, else 0: nothing is decided then',
+    registers,
+  })
+  const records = new Counter({
+    name: 'recovery_records_total',
+    help: 'Records of the log read to bring the store up to it',
+    registers,
+  })
+  const epoch = new Gauge({ name: 'store_epoch', help: 'Epoch of the store, by the log', registers })
+  return {
+    deciding: (yes) => deciding.set(yes ? 1 : 0),
+    recovered: (count) => records.inc(count),
+    epoch: (number) => epoch.set(number),
+  }
+}
+
 /** Registers the metrics of a worker. @throws Error when the registry holds them already. */
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   const registers = [registry]

@@ -10,8 +10,15 @@ import { readWorkerConfig, type WorkerConfig } from './config-worker.ts'
 import { serveHealth } from './health.ts'
 import type { Logger } from './logging.ts'
 import { openLog } from './open-log.ts'
-import { createLogMetrics, createRegistry, createStoreMetrics, createWorkerMetrics } from './metrics.ts'
+import {
+  createLogMetrics,
+  createRecoveryMetrics,
+  createRegistry,
+  createStoreMetrics,
+  createWorkerMetrics,
+} from './metrics.ts'
 import { runProcess, SHUTDOWN_SLACK_MS } from './process.ts'
+import { recoveryObserver } from './recovery/observer.ts'
 import { onShutdown } from './shutdown.ts'
 import { startWorker, type Worker, type WorkerObserver } from './worker/worker.ts'
 
@@ -37,7 +44,12 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
       ? null
       : await serveHealth(config.host, config.healthPort, {
           registry,
-          parts: { requests: () => worker !== null, log: () => log.ping(), store: () => store.ping() },
+          parts: {
+            requests: () => worker !== null,
+            deciding: () => worker?.deciding() ?? false,
+            log: () => log.ping(),
+            store: () => store.ping(),
+          },
         })
   const shutdown = onShutdown(
     [
@@ -51,6 +63,7 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
   )
   const observer: WorkerObserver = {
     ...createWorkerMetrics(registry),
+    ...recoveryObserver(createRecoveryMetrics(registry), logger),
     bug: (error) => {
       logger.fatal({ error }, 'a mistake in the program: stopping, offsets stay')
       process.exit(1)

@@ -248,8 +248,7 @@ export class World {
       wire,
       rules: this.shell.rules,
       rulesId: 'r',
-      runId: 'run',
-      generation: this.store.generation,
+      term: { epoch: 1, runId: 'run', generation: this.store.generation },
     })
     if (this.#mistake === 'keeps-the-keys') {
       const writes = unit.writes.filter(({ name }) => !/^(cardkey|securitycode):/.test(name))

@@ -9,9 +9,9 @@ import {
   type Secret,
   type SlotRead,
   type SlotView,
-  type Store,
   type Unit,
 } from '../../ports/store.ts'
+import type { RecoverableStore } from '../../ports/store-upkeep.ts'
 import {
   checkAcks,
   checkCounterKeys,
@@ -23,14 +23,16 @@ import {
   type Ack,
   type Increment,
 } from '../store-limits.ts'
+import { copyNotes, MemoryUpkeep, type Notes } from './upkeep.ts'
 
 /** What a store held at a moment. Opaque: only for `rewind`. */
 export interface MemorySnapshot {
   readonly slots: ReadonlyMap<string, Slot>
   readonly counters: ReadonlyMap<string, Entry>
+  readonly notes: Notes
 }
 
-export interface MemoryStore extends Store {
+export interface MemoryStore extends RecoverableStore {
   /**
    * Let the next `calls` calls throw StoreError; 'after' lets them take effect first, as when an answer is lost.
    */
@@ -42,16 +44,18 @@ export interface MemoryStore extends Store {
   rewind(snapshot: MemorySnapshot): void
   /** A restart with nothing left. */
   wipe(): void
+  /** Nothing left, and nobody is told: the next call notices. */
+  flush(): void
   /** Everything unexpired by the key that Redis would use, events as Latin-1, for tests that search it. */
   dump(): ReadonlyMap<string, string>
 }
 
-interface Entry {
+export interface Entry {
   readonly value: string
   readonly expiresAt: number | null
 }
 
-interface Slot {
+export interface Slot {
   tag: string
   readonly entries: Map<string, Entry>
   readonly outbox: Map<number, Uint8Array>
@@ -70,6 +74,10 @@ class InMemoryStore implements MemoryStore {
   #slots = new Map<string, Slot>()
   #counters = new Map<string, Entry>()
   #generation = 1
+  /** Raised when the data may be other data. */
+  #run = 1
+  #emptied = false
+  readonly upkeep: MemoryUpkeep
   #closed = false
   #failing = { calls: 0, after: false }
   #sweep: Iterator<[string, Slot]> | null = null
@@ -77,6 +85,17 @@ class InMemoryStore implements MemoryStore {
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.upkeep = new MemoryUpkeep({
+      now: () => clock.now(),
+      answer: (label, work) => this.#answer(label, work),
+      read: (read) => this.#read(read),
+      slots: () => this.#slots,
+      slot: (id) => this.#slot(id),
+      claim: (id, value, expiresAt) => this.#claim(id, value, expiresAt),
+      renewed: () => this.restart(),
+      renew: () => void (this.#generation += 1),
+      alive: (entry) => this.#alive(entry) !== undefined,
+    })
   }
 
   get generation(): number {
@@ -84,7 +103,7 @@ class InMemoryStore implements MemoryStore {
   }
 
   get runId(): string {
-    return `memory-${this.#generation}`
+    return `memory-${this.#run}`
   }
 
   async load(reads: readonly SlotRead[]): Promise<readonly SlotView[]> {
@@ -145,18 +164,26 @@ class InMemoryStore implements MemoryStore {
 
   restart(): void {
     this.#generation += 1
+    this.#run += 1
   }
 
   snapshot(): MemorySnapshot {
-    return { slots: copySlots(this.#slots), counters: new Map(this.#counters) }
+    const notes = copyNotes(this.upkeep.kept)
+    return { slots: copySlots(this.#slots), counters: new Map(this.#counters), notes }
   }
 
   rewind(snapshot: MemorySnapshot): void {
     this.#replace(copySlots(snapshot.slots), new Map(snapshot.counters))
+    this.upkeep.kept = copyNotes(snapshot.notes)
   }
 
   wipe(): void {
     this.#replace(new Map(), new Map())
+  }
+
+  flush(): void {
+    this.#clearAll(new Map(), new Map())
+    this.#emptied = true
   }
 
   dump(): ReadonlyMap<string, string> {
@@ -176,15 +203,25 @@ class InMemoryStore implements MemoryStore {
   }
 
   #replace(slots: Map<string, Slot>, counters: Map<string, Entry>): void {
+    this.#clearAll(slots, counters)
+    this.restart()
+  }
+
+  #clearAll(slots: Map<string, Slot>, counters: Map<string, Entry>): void {
     this.#slots = slots
     this.#counters = counters
     this.#sweep = null
     this.#counterSweep = null
-    this.restart()
+    this.upkeep.forget()
   }
 
   #answer<T>(label: string, work: () => T): T {
     if (this.#closed) throw new StoreError(`${label}: the store is not connected`)
+    if (this.#emptied) {
+      this.#emptied = false
+      this.restart()
+      throw new StoreError(`${label}: the store was emptied`)
+    }
     const fails = this.#failing.calls > 0
     if (fails) this.#failing.calls -= 1
     if (fails && !this.#failing.after) throw new StoreError(`${label}: the store did not answer in time`)
@@ -195,7 +232,10 @@ class InMemoryStore implements MemoryStore {
   }
 
   #read({ slot: id, names, claim }: SlotRead): SlotView {
-    if (claim) this.#claim(id, claim.value, claim.expiresAt)
+    if (claim) {
+      this.#mustBeAdmitted('load')
+      this.#claim(id, claim.value, claim.expiresAt)
+    }
     const slot = this.#slots.get(id)
     const entries = new Map<string, string>()
     for (const name of claim ? [...names, 'claim'] : names) {
@@ -220,6 +260,7 @@ class InMemoryStore implements MemoryStore {
 
   #apply(unit: Unit): CommitResult {
     if (unit.generation !== this.#generation) return 'conflict'
+    this.#mustBeAdmitted('commit')
     const before = this.#slots.get(unit.slot)
     if ((before?.tag ?? '') !== unit.expectedTag) return 'conflict'
     if (unit.absent.some((name) => this.#alive(before?.entries.get(name)))) return 'conflict'
@@ -231,6 +272,12 @@ class InMemoryStore implements MemoryStore {
     slot.tag = unit.nextTag
     slot.outbox.set(unit.event.version, unit.event.event.slice())
     return 'committed'
+  }
+
+  #mustBeAdmitted(label: string): void {
+    if (this.upkeep.entered()) return
+    this.#generation += 1
+    throw new StoreError(`${label}: the store takes units of another term`)
   }
 
   #slot(id: string): Slot {

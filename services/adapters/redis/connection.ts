@@ -1,7 +1,7 @@
 // One connection to Redis: what it is connected to, since when, and pipelines with a deadline.
 // It never resends a command, and no error of ioredis leaves it, since those carry the command's arguments.
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { Redis, type ChainableCommander } from 'ioredis'
 import { StoreError } from '../../ports/store.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -74,7 +74,10 @@ export class RedisConnection {
     return this.#generation
   }
 
-  /** Run id of the process, a dot, and the id of its data, which changes when it was emptied in place. */
+  /**
+   * What the process and its replication history are, a dot, and the id of the data, which changes when it was emptied
+   * in place. The same id again: nothing was lost.
+   */
   get runId(): string {
     return this.#runId
   }
@@ -162,13 +165,18 @@ export class RedisConnection {
     try {
       const fresh = randomBytes(12).toString('base64url')
       const results = await this.#exec('INFO', (pipeline) => {
-        pipeline.info('server').info('memory').set(this.#options.marker, fresh, 'NX').get(this.#options.marker)
+        pipeline
+          .info('server')
+          .info('memory')
+          .info('replication')
+          .set(this.#options.marker, fresh, 'NX')
+          .get(this.#options.marker)
       })
-      const [server, memory, , marker] = results.map((result) => String(this.reply('INFO', result)))
+      const [server, memory, replication, , marker] = results.map((result) => String(this.reply('INFO', result)))
       await this.loadScripts()
       if (this.#closed || generation !== this.#generation) return
       this.#dataId = marker ?? ''
-      this.#runId = `${infoField(server, 'run_id')}.${this.#dataId}`
+      this.#runId = `${processId(server, replication)}.${this.#dataId}`
       this.#generation += 1
       this.#open = true
       this.#lost = 0
@@ -219,6 +227,12 @@ async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Short, since every event and reply carries it. Another one after a restart, and after a replica took over. */
+function processId(server: string | undefined, replication: string | undefined): string {
+  const ids = `${infoField(server, 'run_id')}.${infoField(replication, 'master_replid')}`
+  return createHash('sha256').update(ids).digest('base64url').slice(0, 16)
 }
 
 function infoField(info: string | undefined, name: string): string {

@@ -10,6 +10,12 @@ export interface KeyNames {
   counter(key: string): string
   /** Identity of the data: gone or other when the store was emptied in place. */
   readonly marker: string
+  /** The admitted term, who is bringing the store up to the log, and how far it is. */
+  readonly term: string
+  readonly owner: string
+  readonly progress: string
+  /** The slot and the entry's name of a key that holds one or a version; null for others. */
+  parse(key: string): { readonly slot: string; readonly name: string } | null
 }
 
 /** @param prefix of every key, '' in production; it must hold no braces. */
@@ -23,5 +29,12 @@ export function keyNames(prefix: string): KeyNames {
     outbox: (slot) => `${prefix}outbox:{${slot}}`,
     counter: (key) => `${prefix}count:{${key}}`,
     marker: `${prefix}store:marker`,
+    term: `${prefix}store:term`,
+    owner: `${prefix}store:owner`,
+    progress: `${prefix}store:progress`,
+    parse(key) {
+      const [, kind, slot, rest] = /^([a-z]+):\{([^{}]+)\}(:.*)?$/.exec(key.slice(prefix.length)) ?? []
+      return kind === undefined || slot === undefined ? null : { slot, name: `${kind}${rest ?? ''}` }
+    },
   }
 }

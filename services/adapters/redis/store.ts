@@ -9,9 +9,9 @@ import {
   type Secret,
   type SlotRead,
   type SlotView,
-  type Store,
   type Unit,
 } from '../../ports/store.ts'
+import type { RecoverableStore } from '../../ports/store-upkeep.ts'
 import {
   checkAcks,
   checkCounterKeys,
@@ -27,6 +27,7 @@ import {
 import { errorCode, RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
 import { CLAIM, COMMIT } from './scripts.ts'
+import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
   /** `redis://` or `rediss://`, with user name and password if needed. */
@@ -41,12 +42,13 @@ export interface RedisStoreOptions {
 }
 
 const COMMAND_TIMEOUT_MS = 2_000
+const ANOTHER_TERM = -1
 
 /**
  * A store on the Redis at `url`. Resolves after the first attempt to connect, whether it succeeded or not: it goes on
  * trying, and until then every call throws StoreError.
  */
-export async function createRedisStore(options: RedisStoreOptions): Promise<Store> {
+export async function createRedisStore(options: RedisStoreOptions): Promise<RecoverableStore> {
   const names = keyNames(options.keyPrefix ?? '')
   const connection = new RedisConnection({
     url: options.url,
@@ -59,13 +61,15 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
   return new RedisStore(connection, names)
 }
 
-class RedisStore implements Store {
+class RedisStore implements RecoverableStore {
+  readonly upkeep: RedisUpkeep
   readonly #connection: RedisConnection
   readonly #names: KeyNames
 
   constructor(connection: RedisConnection, names: KeyNames) {
     this.#connection = connection
     this.#names = names
+    this.upkeep = new RedisUpkeep(connection, names)
   }
 
   get generation(): number {
@@ -164,7 +168,9 @@ class RedisStore implements Store {
     let next = 0
     const take = (): unknown => this.#connection.reply('load', results[next++])
     return reads.map((read) =>
-      read.claim === undefined ? plainView(read, generation, take(), take()) : claimedView(read, generation, take()),
+      read.claim === undefined
+        ? plainView(read, generation, take(), take())
+        : claimedView(read, generation, this.#underTerm('load', take())),
     )
   }
 
@@ -176,9 +182,11 @@ class RedisStore implements Store {
       pipeline.hgetall(this.#names.outbox(slot))
       return
     }
-    const keys = [this.#names.outbox(slot), this.#names.version(slot), this.#names.entry(slot, 'claim')]
+    const { term, outbox, version, entry } = this.#names
+    const keys = [term, outbox(slot), version(slot), entry(slot, 'claim')]
     for (const name of names) if (name !== 'claim') keys.push(this.#names.entry(slot, name))
-    const args = claim.value === null ? [claim.expiresAt] : [claim.expiresAt, claim.value]
+    const args: (string | number)[] = [this.upkeep.term, claim.expiresAt]
+    if (claim.value !== null) args.push(claim.value)
     pipeline.evalsha(CLAIM.sha, keys.length, ...keys, ...args)
   }
 
@@ -195,7 +203,8 @@ class RedisStore implements Store {
       pending = sent.filter((_unit, index) => lacksScript(results[index]))
       sent.forEach((unit, index) => {
         if (lacksScript(results[index])) return
-        verdicts.set(unit, this.#connection.reply('commit', results[index]) === 1 ? 'committed' : 'conflict')
+        const reply = this.#underTerm('commit', this.#connection.reply('commit', results[index]))
+        verdicts.set(unit, reply === 1 ? 'committed' : 'conflict')
       })
       if (pending.length === 0) break
       if (attempt > 0) throw new StoreError('commit: the store keeps losing its scripts')
@@ -206,10 +215,11 @@ class RedisStore implements Store {
 
   #addUnit(pipeline: ChainableCommander, unit: Unit): void {
     const { slot, writes, absent, event } = unit
-    const keys = [this.#names.version(slot), this.#names.outbox(slot)]
+    const keys = [this.#names.term, this.#names.version(slot), this.#names.outbox(slot)]
     for (const name of absent) keys.push(this.#names.entry(slot, name))
     const { expectedTag, nextTag } = unit
-    const args: (string | number)[] = [expectedTag, nextTag, event.version, textOf(event.event), absent.length]
+    const term = this.upkeep.term
+    const args: (string | number)[] = [term, expectedTag, nextTag, event.version, textOf(event.event), absent.length]
     for (const { name, value, expiresAt } of writes) {
       keys.push(this.#names.entry(slot, name))
       if (value === null) args.push('-', '')
@@ -225,6 +235,13 @@ class RedisStore implements Store {
     throw new StoreError(`${label}: the store was emptied`)
   }
 
+  /** A script says -1 when the store was emptied, or is or was brought up to the log under another term. */
+  #underTerm(label: string, reply: unknown): unknown {
+    if (reply !== ANOTHER_TERM) return reply
+    this.#connection.drop('another term was admitted')
+    throw new StoreError(`${label}: the store takes units of another term`)
+  }
+
   async #afterScripts<T>(again: () => Promise<T | null>): Promise<T> {
     await this.#connection.loadScripts()
     const result = await again()
@@ -233,7 +250,7 @@ class RedisStore implements Store {
   }
 }
 
-function lacksScript(result: PipelineResult | undefined): boolean {
+export function lacksScript(result: PipelineResult | undefined): boolean {
   return result?.[0] != null && errorCode(result[0]) === 'NOSCRIPT'
 }
 

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Barriers } from '../../core/subject/epochs.ts'
 import type { Reply } from '../../core/transaction/reply.ts'
-import type { Log, StoredRecord, Subscription } from '../../ports/log.ts'
+import type { FollowOptions, Log, StoredRecord, Subscription } from '../../ports/log.ts'
 import type { Wire } from '../../ports/wire.ts'
 import { readEpochs } from '../../runtime/epochs.ts'
 import { describeError } from '../../runtime/logging.ts'
@@ -44,21 +44,16 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
   /** Where to go on after a cut: replies of open calls may have come in between. */
   let next: bigint | 'end' = 'end'
 
-  /** Which replies count, known from the first following on. */
-  let barriers: Barriers | null = null
-
-  const read = (record: StoredRecord, fence: Barriers) => {
+  const read = (record: StoredRecord, barriers: Barriers) => {
     next = record.offset + 1n
-    const reply = replyIn(record, wire, fence)
+    const reply = replyIn(record, wire, barriers)
     if (reply === 'malformed') onMalformed()
     else if (reply !== 'passed') onReply(reply)
   }
-  /** Read once the position is fixed: barriers before it are in there, those behind it are met. */
-  const fence = async () => {
-    if (barriers) return barriers
+  const fence = once(async () => {
     const { latest } = await readEpochs(log, wire)
-    return (barriers ??= new Barriers(() => latest?.epoch ?? 0))
-  }
+    return new Barriers(() => latest?.epoch ?? 0)
+  })
   const partition = once(async () => {
     const count = await log.partitions(TOPIC.replies)
     if (wanted !== undefined && wanted >= count) throw new RangeError('the topic of replies lacks the partition')
@@ -68,21 +63,8 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
   /** Follows until it is cut off. @throws why it could not, or was cut off. */
   const followOnce = async (onFollowing: () => void) => {
     const own = await partition()
-    const { promise: fenced, resolve } = Promise.withResolvers<Barriers | null>()
-    const following = await log.follow({
-      topic: TOPIC.replies,
-      partition: own,
-      from: next,
-      onRecords: async (records) => {
-        const known = await fenced
-        if (known) records.forEach((record) => read(record, known))
-      },
-    })
+    const following = await followFenced(log, { partition: own, from: next }, fence, read)
     subscription = following
-    await fence().then(resolve, (error: unknown) => {
-      resolve(null)
-      throw error
-    })
     if (stopping.signal.aborted) return following.stop()
     followed = own
     onFollowing()
@@ -121,6 +103,35 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
       followed = null
       await subscription?.stop()
     },
+  }
+}
+
+/**
+ * Follows replies, and hands none on before it is known which count. The epochs are read once the position is fixed:
+ * barriers before it are in there, and those behind it are met.
+ */
+async function followFenced(
+  log: Log,
+  place: Pick<FollowOptions, 'partition' | 'from'>,
+  fence: () => Promise<Barriers>,
+  read: (record: StoredRecord, barriers: Barriers) => void,
+): Promise<Subscription> {
+  const { promise: fenced, resolve } = Promise.withResolvers<Barriers | null>()
+  const following = await log.follow({
+    topic: TOPIC.replies,
+    ...place,
+    onRecords: async (records) => {
+      const barriers = await fenced
+      if (barriers) records.forEach((record) => read(record, barriers))
+    },
+  })
+  try {
+    resolve(await fence())
+    return following
+  } catch (error) {
+    resolve(null)
+    await following.stop()
+    throw error
   }
 }
 

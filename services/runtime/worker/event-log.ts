@@ -1,33 +1,46 @@
 // Events on their way to the log. One event is sent once by this process however many transactions wait for it, and is
-// forgotten by the store only after the log has acknowledged it.
+// forgotten by the store only after the log has acknowledged it and it is sure to count.
 
-import { EPOCH_HEADER, FIRST_EPOCH } from '../../core/subject/epochs.ts'
+import { EPOCH_HEADER } from '../../core/subject/epochs.ts'
 import { LogError, type Headers, type Log } from '../../ports/log.ts'
 import type { Store } from '../../ports/store.ts'
 import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
+import type { Fence, Term } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import type { PendingEvent } from './round-slots.ts'
 
 /** Events that are remembered as published: seconds of the highest load, against milliseconds that are needed. */
 const MAX_REMEMBERED = 20_000
 
+export interface EventLogDeps {
+  readonly log: Log
+  readonly store: Store
+  readonly wire: Wire
+  readonly fence: Fence
+}
+
+/** Of one term: under another, a slot's version can be another event. */
 export class EventLog {
   readonly #log: Log
   readonly #store: Store
   readonly #wire: Wire
+  readonly #fence: Fence
+  readonly #headers: Headers
+  readonly term: Term
   /** By slot and version: the acknowledgement. Bounded by the transactions in flight. */
   readonly #underway = new Map<string, Promise<void>>()
   /** On the log, lately: a round may have read them from the store before they were forgotten there. Oldest first. */
   readonly #published = new Set<string>()
-  /** The store's generation that these are of: after a loss a version can be another event. */
-  #generation = Number.NaN
   #acknowledged = new Map<string, number[]>()
   #flushing = false
 
-  constructor(log: Log, store: Store, wire: Wire) {
+  constructor({ log, store, wire, fence }: EventLogDeps, term: Term) {
     this.#log = log
     this.#store = store
     this.#wire = wire
+    this.#fence = fence
+    this.term = term
+    this.#headers = { [EPOCH_HEADER]: String(term.epoch) }
   }
 
   /**
@@ -35,8 +48,6 @@ export class EventLog {
    * that the log has them in the order of their versions through every failure. Rejects with LogError.
    */
   async publish(slot: string, events: readonly PendingEvent[]): Promise<void> {
-    if (this.#generation !== this.#store.generation) this.#published.clear()
-    this.#generation = this.#store.generation
     const unpublished = events.filter((event) => !this.#published.has(key(slot, event.version)))
     const earlier = unpublished.flatMap((event) => this.#underway.get(key(slot, event.version)) ?? [])
     const fresh = unpublished.filter((event) => !this.#underway.has(key(slot, event.version)))
@@ -50,12 +61,11 @@ export class EventLog {
 
   /** An event outside the chains. */
   async publishLoose(recordKey: string, value: Uint8Array, headers: Headers): Promise<void> {
-    await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers: fenced(headers) }])
+    await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers: this.#fenced(headers) }])
   }
 
   async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
     const versions = events.map((event) => event.version)
-    const generation = this.#generation
     try {
       if (earlier.length > 0) await Promise.all(earlier)
       await this.#log.publish(
@@ -63,14 +73,19 @@ export class EventLog {
           topic: TOPIC.events,
           key: slot,
           value,
-          headers: fenced(headers ?? headersOf(this.#wire, value)),
+          headers: this.#fenced(headers ?? headersOf(this.#wire, value)),
         })),
       )
     } finally {
       for (const version of versions) this.#underway.delete(key(slot, version))
     }
-    if (generation === this.#generation) for (const version of versions) this.#remember(key(slot, version))
+    for (const version of versions) this.#remember(key(slot, version))
     this.#acknowledge(slot, versions)
+  }
+
+  /** The epoch goes into the headers, since an event that another process had committed is published under one's own. */
+  #fenced(headers: Headers): Headers {
+    return { ...headers, ...this.#headers }
   }
 
   #remember(published: string): void {
@@ -96,6 +111,8 @@ export class EventLog {
     while (this.#acknowledged.size > 0) {
       const batch = this.#acknowledged
       this.#acknowledged = new Map()
+      // What may be void must stay in its outbox: it is published again.
+      if (!(await this.#fence.confirm(this.term))) continue
       try {
         await this.#store.acknowledge([...batch].map(([slot, versions]) => ({ slot, versions })))
       } catch {
@@ -117,11 +134,6 @@ function headersOf(wire: Wire, value: Uint8Array): Headers {
     if (error instanceof MalformedRecordError) throw new LogError(error.message)
     throw error
   }
-}
-
-/** The epoch goes into the headers, since an event that another process had committed is published under one's own. */
-function fenced(headers: Headers): Headers {
-  return { ...headers, [EPOCH_HEADER]: String(FIRST_EPOCH) }
 }
 
 function key(slot: string, version: number): string {

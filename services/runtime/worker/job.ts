@@ -2,6 +2,7 @@
 
 import type { Request } from '../../core/transaction/command.ts'
 import type { Operation, Protocol, ReplyBody, Resumed } from '../../protocol/operations.ts'
+import type { Term } from '../recovery/recovery.ts'
 
 export class Job {
   readonly request: Request
@@ -12,6 +13,8 @@ export class Job {
   #pending: Operation | null = null
   #reply: ReplyBody | null = null
   restarts = 0
+  /** The term under which it has loaded; null before its first round. */
+  #term: Term | null = null
 
   /** @throws what `begin` throws: then the request cannot be taken up at all. */
   constructor(request: Request, begin: () => Protocol, finish: () => void) {
@@ -35,9 +38,20 @@ export class Job {
     this.#take(this.#protocol.next(answer))
   }
 
+  get term(): Term | null {
+    return this.#term
+  }
+
+  /** Takes part in a round of this term. What it has loaded under another is dropped. */
+  enter(term: Term): void {
+    if (this.#term !== null && this.#term !== term) this.restart()
+    this.#term = term
+  }
+
   /** Drop everything it has loaded and decided, and begin again with fresh draws. */
   restart(): void {
     this.restarts++
+    this.#term = null
     this.#reply = null
     this.#protocol = this.#begin()
     this.#take(this.#protocol.next())

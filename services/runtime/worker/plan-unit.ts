@@ -1,7 +1,6 @@
 // A decision becomes a unit of the store and its event: version, chain hash, writes.
 
 import { createHash } from 'node:crypto'
-import { FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
 import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
@@ -9,15 +8,15 @@ import type { Command } from '../../core/transaction/command.ts'
 import type { CommitOperation } from '../../protocol/operations.ts'
 import type { Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
+import type { Term } from '../recovery/recovery.ts'
 import type { PendingEvent, RoundSlots } from './round-slots.ts'
 
 export interface UnitContext {
   readonly wire: Pick<Wire, 'encodeEvent'>
   readonly rules: Rules
   readonly rulesId: string
-  /** Store process and generation under which the round loaded. */
-  readonly runId: string
-  readonly generation: number
+  /** Under which the round loaded. */
+  readonly term: Term
   readonly traceparent?: string
 }
 
@@ -30,8 +29,8 @@ export function planUnit(operation: CommitOperation, slots: RoundSlots, context:
     slot: state.id,
     version: after.version,
     previousHash: state.head,
-    epoch: FIRST_EPOCH,
-    runId: context.runId,
+    epoch: context.term.epoch,
+    runId: context.term.runId,
     command: withoutSeal(command),
     drawn,
     seen,
@@ -54,7 +53,7 @@ export function planUnit(operation: CommitOperation, slots: RoundSlots, context:
     absent: operation.claimAbsent ? [CLAIM] : [],
     writes: writesBetween(before, committed, drawn.now, context.rules),
     event: pending,
-    generation: context.generation,
+    generation: context.term.generation,
   }
 }
 

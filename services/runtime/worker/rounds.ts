@@ -14,8 +14,8 @@ import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
 import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
-import { FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
+import type { Fence, Term } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import { EventLog } from './event-log.ts'
 import type { Job } from './job.ts'
@@ -45,6 +45,7 @@ export interface RoundsDeps {
   readonly store: Store
   readonly wire: Wire
   readonly shell: Shell
+  readonly fence: Fence
   readonly rulesId: string
   readonly maxRound: number
   /** Asked for cards whose funds are elsewhere. Absent: there is none, and what needs one is declined. */
@@ -62,7 +63,7 @@ interface PlannedUnit {
 
 export class Rounds {
   readonly #deps: RoundsDeps
-  readonly #events: EventLog
+  #events: EventLog | null = null
   readonly #calls: RemoteCalls
   #ready: Job[] = []
   #running = false
@@ -72,7 +73,6 @@ export class Rounds {
 
   constructor(deps: RoundsDeps) {
     this.#deps = deps
-    this.#events = new EventLog(deps.log, deps.store, deps.wire)
     this.#calls = new RemoteCalls(deps.authorizer ?? NO_AUTHORIZER, deps.maxOpenCalls ?? DEFAULT_MAX_OPEN)
   }
 
@@ -102,10 +102,12 @@ export class Rounds {
   async #run(): Promise<void> {
     try {
       while (this.#ready.length > 0 && !this.#stopped) {
+        const term = await this.#deps.fence.open()
+        if (this.#stopped) return
         const jobs = this.#ready.splice(0, this.#deps.maxRound)
         if (this.#ready.length === 0) this.#tellTaken()
         const started = performance.now()
-        await this.#round(jobs)
+        await this.#round(jobs, term)
         this.#deps.observer.round(jobs.length, (performance.now() - started) / 1_000)
       }
     } catch (error) {
@@ -119,19 +121,19 @@ export class Rounds {
     for (const resolve of this.#onTaken.splice(0)) resolve()
   }
 
-  async #round(jobs: readonly Job[]): Promise<void> {
+  async #round(jobs: readonly Job[], term: Term): Promise<void> {
     const slots = new RoundSlots()
-    const { generation } = this.#deps.store
+    for (const job of jobs) job.enter(term)
     let active = jobs
     while (active.length > 0) {
       try {
-        active = await this.#wave(active, slots, generation)
+        active = await this.#wave(active, slots, term)
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         for (const job of active) this.#retry(job, 'store')
         return
       }
-      if (this.#deps.store.generation !== generation) {
+      if (this.#isOver(term)) {
         for (const job of active) this.#retry(job, 'store')
         return
       }
@@ -139,22 +141,22 @@ export class Rounds {
   }
 
   /** One step of all: read what is missing, decide, commit. Returns those that go on in this round. */
-  async #wave(active: readonly Job[], slots: RoundSlots, generation: number): Promise<Job[]> {
+  async #wave(active: readonly Job[], slots: RoundSlots, term: Term): Promise<Job[]> {
     await this.#load(active, slots)
     const planned: PlannedUnit[] = []
     const publishing: Job[] = []
     const next: Job[] = []
     for (const job of active) {
       if (!this.#guarded(job, () => this.#decide(job, slots))) continue
-      if (job.pending?.kind === 'commit') planned.push(this.#plan(job, job.pending, slots, generation))
+      if (job.pending?.kind === 'commit') planned.push(this.#plan(job, job.pending, slots, term))
       else if (job.pending?.kind === 'load') next.push(job)
       else publishing.push(job)
     }
     await this.#commit(planned, slots, next)
     slots.settle()
     // Under another connection nothing of this round may be published: the caller begins all of it again.
-    if (this.#deps.store.generation !== generation) return [...next, ...publishing]
-    for (const job of publishing) this.#publish(job, slots, next)
+    if (this.#isOver(term)) return [...next, ...publishing]
+    for (const job of publishing) this.#publish(job, slots, next, term)
     return next
   }
 
@@ -181,15 +183,14 @@ export class Rounds {
     }
   }
 
-  #plan(job: Job, operation: CommitOperation, slots: RoundSlots, generation: number): PlannedUnit {
-    const { wire, shell, rulesId, store } = this.#deps
+  #plan(job: Job, operation: CommitOperation, slots: RoundSlots, term: Term): PlannedUnit {
+    const { wire, shell, rulesId } = this.#deps
     const { traceparent } = job.request
     const unit = planUnit(operation, slots, {
       wire,
       rules: shell.rules,
       rulesId,
-      runId: store.runId,
-      generation,
+      term,
       traceparent,
     })
     if (operation.count) slots.addCount(operation.count.key)
@@ -216,11 +217,11 @@ export class Rounds {
   }
 
   /** Publish or call, or reply when there is nothing left to do. The round does not wait for it. */
-  #publish(job: Job, slots: RoundSlots, next: Job[]): void {
+  #publish(job: Job, slots: RoundSlots, next: Job[], term: Term): void {
     const { pending } = job
-    if (pending?.kind === 'call') return void this.#call(job, pending)
+    if (pending?.kind === 'call') return void this.#call(job, pending, term)
     if (pending?.kind !== 'publish') {
-      if (job.reply) void this.#reply(job)
+      if (job.reply) void this.#reply(job, term)
       return
     }
     const outboxes = pending.outboxes.map(({ slot, version }) => ({ slot, events: slots.pending(slot, version) }))
@@ -228,12 +229,15 @@ export class Rounds {
       if (this.#guarded(job, () => job.resume('conflict'))) next.push(job)
       return
     }
-    const sent = outboxes.map(({ slot, events }) => this.#events.publish(slot, events ?? []))
-    if (pending.refusal) sent.push(this.#publishRefusal(job, pending.refusal))
-    void this.#afterPublication(job, Promise.all(sent))
+    const log = this.#eventsOf(term)
+    const sent = outboxes.map(({ slot, events }) => log.publish(slot, events ?? []))
+    if (pending.refusal) sent.push(this.#publishRefusal(job, pending.refusal, log))
+    void this.#afterPublication(job, Promise.all(sent), term)
   }
 
-  async #call(job: Job, operation: CallOperation): Promise<void> {
+  async #call(job: Job, operation: CallOperation, term: Term): Promise<void> {
+    // Nobody is asked for money before it is sure to be on the log that somebody is.
+    if (!(await this.#deps.fence.confirm(term))) return this.#retry(job, 'store')
     try {
       const answer = await this.#calls.run(job, operation)
       if (this.#guarded(job, () => job.resume(answer))) this.add(job)
@@ -242,42 +246,43 @@ export class Rounds {
     }
   }
 
-  async #afterPublication(job: Job, sent: Promise<unknown>): Promise<void> {
+  async #afterPublication(job: Job, sent: Promise<unknown>, term: Term): Promise<void> {
     try {
       await sent
     } catch (error) {
       if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
       return this.#retry(job, 'log')
     }
+    // What was loaded under another connection is dropped, not answered.
+    if (this.#isOver(term)) return this.#retry(job, 'store')
     if (!this.#guarded(job, () => job.resume('done'))) return
-    if (job.reply) return this.#reply(job)
-    if (job.pending?.kind === 'call') return this.#call(job, job.pending)
+    if (job.reply) return this.#reply(job, term)
+    if (job.pending?.kind === 'call') return this.#call(job, job.pending, term)
     this.add(job)
   }
 
-  async #publishRefusal(job: Job, refusal: NonNullable<PublishOperation['refusal']>): Promise<void> {
-    const { wire, store } = this.#deps
+  async #publishRefusal(job: Job, refusal: NonNullable<PublishOperation['refusal']>, events: EventLog): Promise<void> {
+    const { wire } = this.#deps
+    const { epoch, runId } = events.term
     const scope = scopeKey(refusal.command.scope)
     const id = hashOf(Buffer.from(`${scope}\0${refusal.command.fingerprint}`))
     const { value, headers } = wire.encodeEvent({
       ...refusal,
       command: withoutSeal(refusal.command),
       id,
-      epoch: FIRST_EPOCH,
-      runId: store.runId,
+      epoch,
+      runId,
       traceparent: job.request.traceparent,
     })
-    await this.#events.publishLoose(scope, value, headers)
+    await events.publishLoose(scope, value, headers)
     this.#deps.observer.decided(refusal.command.kind, '94')
   }
 
-  async #reply(job: Job): Promise<void> {
-    const { log, wire, store } = this.#deps
+  async #reply(job: Job, term: Term): Promise<void> {
+    const { log, wire, fence } = this.#deps
+    const { epoch, runId } = term
     if (!job.reply) throw new Error('a job without a reply')
-    const { value, headers } = wire.encodeReply(
-      { ...job.reply, epoch: FIRST_EPOCH, runId: store.runId },
-      job.request.traceparent,
-    )
+    const { value, headers } = wire.encodeReply({ ...job.reply, epoch, runId }, job.request.traceparent)
     try {
       await log.publish([
         { topic: TOPIC.replies, key: job.reply.scope, partition: job.request.replyPartition, value, headers },
@@ -286,8 +291,19 @@ export class Rounds {
       if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
       return this.#retry(job, 'log')
     }
+    // A reply that may be void for its reader is none: the request must not be taken for answered.
+    if (!(await fence.confirm(term))) return this.#retry(job, 'store')
     this.#calls.close(job)
     job.finish()
+  }
+
+  #isOver(term: Term): boolean {
+    return this.#deps.store.generation !== term.generation
+  }
+
+  #eventsOf(term: Term): EventLog {
+    if (this.#events?.term !== term) this.#events = new EventLog(this.#deps, term)
+    return this.#events
   }
 
   /** Run a step of a job; one that lost too many races begins again later. @returns whether it goes on now. */

@@ -1,16 +1,17 @@
 // A worker: takes requests of its topic from the log and leads each to its one outcome. The issuer and the authorizer
 // are workers on different topics. Records that are no request go to `dead.letters` and never block a partition.
 
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { RULE_VERSION } from '../../core/subject/rules.ts'
 import { begin } from '../../protocol/run.ts'
 import type { Shell } from '../../protocol/operations.ts'
 import type { Batch, Log, StoredRecord, Subscription } from '../../ports/log.ts'
 import { SealError } from '../../ports/keys.ts'
 import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
-import type { Store } from '../../ports/store.ts'
+import type { RecoverableStore } from '../../ports/store-upkeep.ts'
 import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
 import { deadLetterOf, untilPublished } from '../dead-letters.ts'
+import { Recovery, type RecoveryObserver } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import { Job } from './job.ts'
 import { Offsets } from './offsets.ts'
@@ -18,14 +19,14 @@ import { Rounds, type RoundsObserver } from './rounds.ts'
 
 const DRAIN_POLL_MS = 10
 
-export interface WorkerObserver extends RoundsObserver {
+export interface WorkerObserver extends RoundsObserver, Partial<RecoveryObserver> {
   deadLetter(reason: string): void
   inFlight(count: number): void
 }
 
 export interface WorkerDeps {
   readonly log: Log
-  readonly store: Store
+  readonly store: RecoverableStore
   readonly wire: Wire
   readonly shell: Shell
   readonly observer: WorkerObserver
@@ -48,6 +49,8 @@ export interface Worker {
    * again.
    */
   stop(timeoutMs: number): Promise<void>
+  /** Whether the store is up to the log: nothing is decided while it is not. */
+  deciding(): boolean
   /** Rejects when the subscription ended by itself. */
   readonly failed: Promise<never>
 }
@@ -70,9 +73,18 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
     () => log.publish([{ topic: TOPIC.events, key: rulesId, ...rules }]),
     () => false,
   )
-  const intake = new Intake(deps, new Rounds({ ...deps, rulesId }))
+  const fence = new Recovery({ ...deps, clock: shell.clock, rules: shell.rules, owner: randomUUID() })
+  fence.start()
+  const intake = new Intake(deps, new Rounds({ ...deps, fence, rulesId }))
   const subscription = await log.consume(deps.group, [deps.topic], (batch) => intake.take(batch))
-  return { failed: subscription.failed, stop: (timeoutMs) => intake.stop(subscription, timeoutMs) }
+  return {
+    failed: subscription.failed,
+    deciding: () => fence.term !== null,
+    stop: async (timeoutMs) => {
+      await intake.stop(subscription, timeoutMs)
+      await fence.stop()
+    },
+  }
 }
 
 /** Where records become jobs. Bounded: the reader waits while too many are in flight. */

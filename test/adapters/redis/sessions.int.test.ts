@@ -73,7 +73,13 @@ describe('sessions on Redis', () => {
     await one.admit({ ...ask(now()), nonceHash, nonceKeptUntil: until })
     await one.open('app', { tokenHash: 'hash', expiresAt: until - 1 }, until)
     const keys = (await admin.keys(`${keyPrefix}*`)).map((key) => key.slice(keyPrefix.length)).toSorted()
-    expect(keys).toEqual([`nonce:{${nonceHash}}`, 'session-app:{hash}', 'session:{app}', 'sessions:since', 'store:marker'])
+    expect(keys).toEqual([
+      `nonce:{${nonceHash}}`,
+      'session-app:{hash}',
+      'session:{app}',
+      'sessions:since',
+      'store:marker',
+    ])
     for (const key of keys.slice(0, 3)) expect(await admin.pexpiretime(keyPrefix + key)).toBe(until)
   })
 

@@ -10,7 +10,9 @@ import { createMemoryStore } from '../../../services/adapters/memory/store.ts'
 import { createRegistryClient, RegistryError } from '../../../services/adapters/registry/client.ts'
 import { reframingLog } from '../../../services/adapters/registry/reframing-log.ts'
 import { SchemaIds } from '../../../services/adapters/registry/schema-ids.ts'
+import { Barriers } from '../../../services/core/subject/epochs.ts'
 import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
+import { replyIn } from '../../../services/ingress/replies/decode.ts'
 import type { Reply } from '../../../services/core/transaction/reply.ts'
 import { LogError, LogOverloadedError, type Log, type StoredRecord } from '../../../services/ports/log.ts'
 import { withRegistry } from '../../../services/runtime/open-log.ts'
@@ -241,6 +243,10 @@ describe('a worker with a registry', () => {
         },
         deadLetter: () => undefined,
         inFlight: () => undefined,
+        suspended: () => undefined,
+        catchingUp: () => undefined,
+        admitted: () => undefined,
+        failed: () => undefined,
       },
       group: 'authorizer',
       topic: TOPIC.purchaseRequests,
@@ -248,11 +254,15 @@ describe('a worker with a registry', () => {
       maxInFlight: 100,
     })
     const replies: Reply[] = []
+    const barriers = new Barriers()
     const followed = await log.follow({
       topic: TOPIC.replies,
       partition: 0,
       from: 'end',
-      onRecords: (records) => void replies.push(...records.map((record) => wire.decodeReply(record))),
+      onRecords: (records) => {
+        const read = records.map((record) => replyIn(record, wire, barriers))
+        replies.push(...read.filter((reply) => typeof reply !== 'string'))
+      },
     })
     for (const body of [
       commands.registration('c', { card: '6039591000000018', document: 'CC:1' }),

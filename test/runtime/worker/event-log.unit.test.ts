@@ -7,11 +7,12 @@ import { wire } from './harness.ts'
 
 interface Sent {
   readonly versions: readonly number[]
+  readonly epochs: readonly (string | undefined)[]
   resolve(): void
   reject(): void
 }
 
-function setUp() {
+function setUp(confirmed = true) {
   const sent: Sent[] = []
   const acknowledged: number[] = []
   const log = {
@@ -19,17 +20,24 @@ function setUp() {
       new Promise<void>((resolve, reject) => {
         sent.push({
           versions: records.map(({ headers }) => Number(headers['version'])),
+          epochs: records.map(({ headers }) => headers['epoch']),
           resolve,
           reject: () => reject(new LogError('no answer')),
         })
       }),
   } as Pick<Log, 'publish'> as Log
   const store = {
-    generation: 1,
     acknowledge: async (acks: Parameters<Store['acknowledge']>[0]) =>
       void acknowledged.push(...acks.flatMap(({ versions }) => versions)),
   }
-  return { sent, acknowledged, store, events: new EventLog(log, store as Pick<Store, 'acknowledge'> as Store, wire) }
+  const term = { epoch: 7, runId: 'r', generation: 1 }
+  const looks: ((valid: boolean) => void)[] = []
+  const fence = {
+    open: async () => term,
+    confirm: () => (confirmed ? Promise.resolve(true) : new Promise<boolean>((resolve) => looks.push(resolve))),
+  }
+  const deps = { log, wire, fence, store: store as Pick<Store, 'acknowledge'> as Store }
+  return { sent, acknowledged, looks, events: new EventLog(deps, term) }
 }
 
 const event = (version: number) => ({
@@ -86,16 +94,35 @@ describe('events on their way to the log', () => {
     await expect(second).resolves.toBeUndefined()
   })
 
-  it('are not sent again by who read them before they were forgotten, unless the store may have lost them', async () => {
-    const { sent, events, store } = setUp()
+  it('are not sent again by who read them before they were forgotten', async () => {
+    const { sent, events } = setUp()
     const first = events.publish('s', [event(1)])
     sent[0]?.resolve()
     await first
     await events.publish('s', [event(1)])
     expect(sent).toHaveLength(1)
-    store.generation++
+  })
+
+  it('carry the epoch of who publishes them, whoever has committed them', () => {
+    const { sent, events } = setUp()
     void events.publish('s', [event(1)])
-    expect(sent).toHaveLength(2)
+    expect(sent[0]?.epochs).toEqual(['7'])
+  })
+
+  it('are forgotten by the store only when they are sure to count', async () => {
+    const { sent, acknowledged, looks, events } = setUp(false)
+    for (const version of [1, 2]) {
+      const published = events.publish('s', [event(version)])
+      sent.at(-1)?.resolve()
+      await published
+      await soon()
+    }
+    expect(acknowledged).toEqual([])
+    looks[0]?.(false)
+    await soon()
+    looks[1]?.(true)
+    await soon()
+    expect(acknowledged).toEqual([2])
   })
 
   it('of other slots do not wait for each other', async () => {

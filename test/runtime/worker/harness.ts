@@ -6,8 +6,10 @@ import { createKeyRing } from '../../../services/adapters/keys/key-ring.ts'
 import { createMemoryLog, type MemoryLog } from '../../../services/adapters/memory/log.ts'
 import { createMemoryStore, type MemoryStore } from '../../../services/adapters/memory/store.ts'
 import type { AuthorizationEvent } from '../../../services/core/subject/event.ts'
+import { Barriers } from '../../../services/core/subject/epochs.ts'
 import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
 import type { Command, Inquiry } from '../../../services/core/transaction/command.ts'
+import { replyIn } from '../../../services/ingress/replies/decode.ts'
 import type { Reply } from '../../../services/core/transaction/reply.ts'
 import { TOPIC, TOPICS } from '../../../services/runtime/topics.ts'
 import { startWorker, type Worker, type WorkerObserver } from '../../../services/runtime/worker/worker.ts'
@@ -48,7 +50,12 @@ export async function bench(): Promise<Bench> {
     bug: (error) => void bugs.push(error),
     deadLetter: () => count('dead letters'),
     inFlight: () => undefined,
+    suspended: () => count('suspended'),
+    catchingUp: () => count('catch-ups'),
+    admitted: () => count('admitted'),
+    failed: () => count('failed recoveries'),
   }
+  const barriers = new Barriers()
   const waiting = new Map<string, ((reply: Reply) => void)[]>()
   await log.follow({
     topic: TOPIC.replies,
@@ -56,7 +63,8 @@ export async function bench(): Promise<Bench> {
     from: 'end',
     onRecords: (records) => {
       for (const record of records) {
-        const reply = wire.decodeReply(record)
+        const reply = replyIn(record, wire, barriers)
+        if (typeof reply === 'string') continue
         const id = reply.inquiryId || `${reply.scope} ${reply.fingerprint}`
         for (const resolve of waiting.get(id) ?? []) resolve(reply)
         waiting.delete(id)

@@ -36,6 +36,7 @@ class Cluster {
       tokenId: () => `id${++this.#drawn}`,
     },
   }
+  readonly #term = { epoch: 1, runId: 'run', generation: this.store.generation }
   #waiting: (() => void)[] = []
   #drawn = 0
   #workers: Rounds[] = []
@@ -91,6 +92,7 @@ class Cluster {
     return new Rounds({
       log: this.#log(),
       store: this.#slow(),
+      fence: { open: async () => this.#term, confirm: async () => true },
       wire,
       rulesId: 'r',
       maxRound: 5,

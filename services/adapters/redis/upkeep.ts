@@ -1,0 +1,219 @@
+// Brings the store on Redis up to the log: its notes, writes of what was folded from the log, and dumps. One node: the
+// term, the marker and the progress are keys of that node, and each write of a catch-up is durable before its note is.
+
+import { randomBytes } from 'node:crypto'
+import { StoreError, type CommitResult, type SlotRead, type SlotView } from '../../ports/store.ts'
+import type {
+  ClaimRestore,
+  HeldEntry,
+  Holder,
+  Position,
+  Progress,
+  SlotRestore,
+  StoreNotes,
+  StoreUpkeep,
+} from '../../ports/store-upkeep.ts'
+import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
+import { errorCode, type PipelineResult, type RedisConnection } from './connection.ts'
+import type { KeyNames } from './names.ts'
+import { NOTE, RESTORE, SEIZE } from './scripts.ts'
+
+/** Keys of one step of a scan. */
+const SCAN_COUNT = 1_000
+/** Kinds of keys that are no entry of a slot. */
+const NO_ENTRIES: ReadonlySet<string> = new Set(['outbox', 'count', 'store'])
+
+export class RedisUpkeep implements StoreUpkeep {
+  readonly #connection: RedisConnection
+  readonly #names: KeyNames
+  /** Of this process; '' until it entered one. */
+  term = ''
+
+  constructor(connection: RedisConnection, names: KeyNames) {
+    this.#connection = connection
+    this.#names = names
+  }
+
+  enter(term: string): void {
+    this.term = term
+  }
+
+  renew(why: string): void {
+    this.#connection.drop(why)
+  }
+
+  async notes(): Promise<StoreNotes> {
+    const results = await this.#connection.run('notes', (pipeline) => {
+      pipeline.get(this.#names.term).hgetall(this.#names.progress).get(this.#names.marker)
+    })
+    const [term, progress, marker] = results.map((result) => this.#connection.reply('notes', result))
+    this.#check('notes', marker === this.#connection.dataId)
+    const positions = Object.entries((progress ?? {}) as Record<string, string>).map(
+      ([partition, text]) => [Number(partition), positionOf(text)] as const,
+    )
+    return { term: typeof term === 'string' ? term : '', progress: new Map(positions) }
+  }
+
+  async seize(owner: string, ttlMs: number): Promise<boolean> {
+    return (await this.#run('seize', SEIZE.sha, [this.#names.owner], [owner, ttlMs])) === 1
+  }
+
+  async release(owner: string): Promise<void> {
+    const { term, owner: key, marker, progress } = this.#names
+    await this.#run(
+      'release',
+      NOTE.sha,
+      [key, marker, term, progress, key],
+      [owner, this.#connection.dataId, 'release'],
+    )
+  }
+
+  async suspend(owner: string): Promise<void> {
+    await this.#note({ owner }, 'suspend')
+  }
+
+  async peek(reads: readonly SlotRead[]): Promise<readonly SlotView[]> {
+    const { generation } = this.#connection
+    const views: SlotView[] = []
+    for (const chunk of inChunks(reads, MAX_PIPELINE)) {
+      const results = await this.#connection.run('peek', (pipeline) => {
+        for (const { slot, names } of chunk) {
+          pipeline.mget(this.#names.version(slot), ...names.map((name) => this.#names.entry(slot, name)))
+        }
+      })
+      chunk.forEach(({ slot, names }, i) => {
+        const [tag, ...values] = this.#connection.reply('peek', results[i]) as readonly (string | null)[]
+        const entries = new Map<string, string>()
+        names.forEach((name, n) => {
+          const value = values[n]
+          if (value != null) entries.set(name, value)
+        })
+        views.push({ slot, tag: tag ?? '', entries, outbox: [], generation })
+      })
+    }
+    return views
+  }
+
+  async restore(claims: readonly ClaimRestore[], slots: readonly SlotRestore[]): Promise<readonly CommitResult[]> {
+    for (const chunk of inChunks(claims, MAX_PIPELINE)) {
+      const results = await this.#connection.run('restore', (pipeline) => {
+        for (const { slot, value, expiresAt } of chunk) {
+          pipeline.set(this.#names.entry(slot, 'claim'), value, 'PXAT', expiresAt, 'NX')
+        }
+      })
+      for (const result of results) this.#connection.reply('restore', result)
+    }
+    const verdicts: CommitResult[] = []
+    for (const chunk of inChunks(slots, MAX_PIPELINE)) {
+      const results = await this.#withScripts('restore', (pipeline) => {
+        for (const slot of chunk) pipeline.evalsha(...this.#restoreCall(slot))
+      })
+      for (const result of results) {
+        verdicts.push(this.#connection.reply('restore', result) === 1 ? 'committed' : 'conflict')
+      }
+    }
+    return verdicts
+  }
+
+  async advance(holder: Holder, progress: Progress): Promise<void> {
+    if (progress.size === 0) return
+    const fields = [...progress].flatMap(([partition, { next, epoch }]) => [String(partition), `${next}.${epoch}`])
+    await this.#note(holder, 'advance', ...fields)
+  }
+
+  async admit(owner: string, term: string): Promise<void> {
+    await this.#note({ owner }, 'admit', term)
+  }
+
+  async clear(owner: string, ttlMs: number, kinds: ReadonlySet<string>): Promise<void> {
+    await this.#note({ owner }, 'clear', randomBytes(12).toString('base64url'))
+    const ours = (key: string) => {
+      const kind = kindOf(this.#names.parse(key)?.name ?? '')
+      return kinds.has(kind) || kind === 'version' || kind === 'outbox'
+    }
+    for await (const found of this.#scan()) {
+      if (!(await this.seize(owner, ttlMs))) this.#check('clear', false)
+      const keys = found.filter(ours)
+      if (keys.length > 0) await this.#connection.run('clear', (pipeline) => void pipeline.unlink(...keys))
+    }
+    this.renew('the store was cleared')
+  }
+
+  async *held(): AsyncGenerator<HeldEntry> {
+    for await (const keys of this.#scan()) {
+      const named = keys.flatMap((key) => {
+        const entry = this.#names.parse(key)
+        return entry && !NO_ENTRIES.has(kindOf(entry.name)) ? [{ key, ...entry }] : []
+      })
+      if (named.length === 0) continue
+      const results = await this.#connection.run('held', (pipeline) => {
+        for (const { key } of named) pipeline.get(key).pexpiretime(key)
+      })
+      for (const [i, { slot, name }] of named.entries()) {
+        const value = this.#connection.reply('held', results[2 * i])
+        const expiresAt = Number(this.#connection.reply('held', results[2 * i + 1]))
+        if (typeof value === 'string') yield { slot, name, value, expiresAt: expiresAt > 0 ? expiresAt : null }
+      }
+    }
+  }
+
+  /** Keys of our prefix. One may come twice, as Redis says of SCAN. */
+  async *#scan(): AsyncGenerator<readonly string[]> {
+    const match = `${this.#names.marker.slice(0, -'store:marker'.length)}*`
+    let cursor = '0'
+    do {
+      const [result] = await this.#connection.run('scan', (pipeline) => {
+        pipeline.scan(cursor, 'MATCH', match, 'COUNT', SCAN_COUNT)
+      })
+      const [next, keys] = this.#connection.reply('scan', result) as [string, string[]]
+      cursor = next
+      if (keys.length > 0) yield keys
+    } while (cursor !== '0')
+  }
+
+  #restoreCall({ slot, expectedTag, nextTag, writes }: SlotRestore): [string, number, ...(string | number)[]] {
+    const keys = [this.#names.version(slot), this.#names.outbox(slot)]
+    const args: (string | number)[] = [expectedTag, nextTag]
+    for (const { name, value, expiresAt } of writes) {
+      keys.push(this.#names.entry(slot, name))
+      if (value === null) args.push('-', '')
+      else args.push(expiresAt ?? '', value)
+    }
+    return [RESTORE.sha, keys.length, ...keys, ...args]
+  }
+
+  async #note(holder: Holder, what: string, ...args: string[]): Promise<void> {
+    const { term, owner, marker, progress } = this.#names
+    const [key, value] = 'owner' in holder ? [owner, holder.owner] : [term, holder.term]
+    const keys = [key, marker, term, progress, owner]
+    const done = await this.#run(what, NOTE.sha, keys, [value, this.#connection.dataId, what, ...args])
+    this.#check(what, done === 1)
+  }
+
+  async #run(label: string, sha: string, keys: readonly string[], args: readonly (string | number)[]) {
+    const [result] = await this.#withScripts(label, (pipeline) => {
+      pipeline.evalsha(sha, keys.length, ...keys, ...args)
+    })
+    return this.#connection.reply(label, result)
+  }
+
+  /** Once more when Redis has lost the scripts: every one of them can be repeated. */
+  async #withScripts(label: string, fill: Parameters<RedisConnection['run']>[1]): Promise<readonly PipelineResult[]> {
+    const results = await this.#connection.run(label, fill)
+    if (!results.some(([error]) => error !== null && errorCode(error) === 'NOSCRIPT')) return results
+    await this.#connection.loadScripts()
+    return this.#connection.run(label, fill)
+  }
+
+  /** Who may not do it has been overtaken, or the store was emptied: all that is held is given up. */
+  #check(label: string, allowed: boolean): void {
+    if (allowed) return
+    this.#connection.drop('the store was emptied, or another process brings it up to the log')
+    throw new StoreError(`${label}: the store was emptied, or another process brings it up to the log`)
+  }
+}
+
+function positionOf(text: string): Position {
+  const [next = '0', epoch = '0'] = text.split('.')
+  return { next: BigInt(next), epoch: Number(epoch) }
+}

@@ -9,9 +9,18 @@ import { addProve } from './audit/prove.ts'
 import { addVerify } from './audit/verify.ts'
 import { addKeys } from './audit/keys.ts'
 import { addReplay } from './audit/replay.ts'
+import { addTimeline } from './audit/timeline.ts'
 
 /** Each adds one command. */
-const COMMANDS: readonly ((program: Command) => void)[] = [addVerify, addReplay, addExport, addProve, addCheck, addKeys]
+const COMMANDS: readonly ((program: Command) => void)[] = [
+  addVerify,
+  addReplay,
+  addTimeline,
+  addExport,
+  addProve,
+  addCheck,
+  addKeys,
+]
 
 const program = new Command('npm run audit --')
   .description(

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { holdsCardNumber } from '../core/card/mask.ts'
 import type { KeyRingConfig } from '../adapters/keys/key-ring.ts'
-import { readApps, type Apps } from './apps.ts'
+import { DEMO_SET_FILE, readApps, type Apps } from './apps.ts'
 import {
   commonOf,
   commonVariables,
@@ -61,4 +61,15 @@ export function readCliConfig(env: Environment): CliConfig {
     ...(apps === undefined ? {} : { apps }),
     keys: keysOf(values.KEYS, apps?.keys),
   }
+}
+
+/** Only the key ring: for what hashes a number and reads from files. @throws ConfigError */
+export function readCliKeys(env: Environment): KeyRingConfig {
+  const { ENVIRONMENT, APPS_FILE, KEYS } = readEnv(
+    { ENVIRONMENT: commonVariables.ENVIRONMENT, ...demoAppsVariables, ...keysVariables },
+    env,
+  )
+  const embedded = (env['KAFKA_BROKERS'] ?? '').trim() === '' && ENVIRONMENT !== 'production'
+  const file = APPS_FILE ?? (embedded ? DEMO_SET_FILE : undefined)
+  return keysOf(KEYS, file === undefined ? undefined : readApps(file, ENVIRONMENT).keys)
 }

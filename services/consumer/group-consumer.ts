@@ -20,6 +20,7 @@ export const DEFAULT_RETRY: Backoff = { attempts: 8, firstMs: 250, maxMs: 30_000
 export const DEFAULT_WINDOW = 20_000
 const DEFAULT_CONCURRENCY = 8
 const DEFAULT_MAX_IN_FLIGHT = 500
+const DEFAULT_MAX_UNRECORDED = 10_000
 const DRAIN_POLL_MS = 10
 
 export interface ConsumerOptions {
@@ -36,6 +37,11 @@ export interface ConsumerOptions {
   readonly concurrency?: number
   /** Events taken up and not finished, beyond which the reader waits. */
   readonly maxInFlight?: number
+  /**
+   * Records of a partition behind one that is not finished, beyond which that partition waits: after a crash they come
+   * again.
+   */
+  readonly maxUnrecorded?: number
   readonly retry?: Backoff
   /** When the attempts are used up: on to the dead-letter topic, or end the consumer and keep the offset. */
   readonly onGiveUp?: 'dead-letter' | 'stop'
@@ -85,6 +91,8 @@ class Running {
   readonly #lanes: Lanes
   readonly #offsets = new Offsets()
   readonly #gate: EpochGate
+  /** Partitions that are too far ahead of their first unfinished record. */
+  #waiting: (() => void)[] = []
   readonly #recent: RecentIds
   /** No event is begun and no wait is waited any more. */
   readonly #stopping = new AbortController()
@@ -108,12 +116,13 @@ class Running {
     const { wire, wanted = () => true, onMalformed = 'dead-letter', observer } = this.#options
     const standings = await this.#gate.judge(batch.records)
     for (const [index, record] of batch.records.entries()) {
+      await this.#whileTooFarAhead(batch)
       const taken = takeRecord(record, standings[index] ?? 'valid', wire)
       const buried = taken.kind === 'malformed' && onMalformed === 'dead-letter'
       const kept = buried || (taken.kind === 'event' && wanted(taken.event))
       const begins = kept ? await this.#lanes.reserve() : !this.#stopping.signal.aborted
       if (!begins) return
-      const finished = this.#offsets.take(batch, record.offset)
+      const finished = this.#finishing(this.#offsets.take(batch, record.offset))
       if (kept && taken.kind === 'event') {
         this.#add(taken.event.subject ?? taken.event.id, () => this.#handle(taken.event, record, finished))
       } else if (kept && taken.kind === 'malformed') {
@@ -140,9 +149,24 @@ class Running {
     await subscription.stop()
   }
 
+  async #whileTooFarAhead({ topic, partition }: Batch): Promise<void> {
+    const { maxUnrecorded = DEFAULT_MAX_UNRECORDED } = this.#options
+    while (this.#offsets.open(topic, partition) >= maxUnrecorded && !this.#stopping.signal.aborted) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  #finishing(finished: () => void): () => void {
+    return () => {
+      finished()
+      for (const resume of this.#waiting.splice(0)) resume()
+    }
+  }
+
   #stopNow(): void {
     this.#stopping.abort()
     this.#lanes.close()
+    for (const resume of this.#waiting.splice(0)) resume()
   }
 
   #add(lane: string, work: () => Promise<void>): void {

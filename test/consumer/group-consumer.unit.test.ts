@@ -185,6 +185,23 @@ describe('a consumer in a group', () => {
     expect(Math.max(...counts)).toBe(7)
   })
 
+  it('does not run ahead of an event that is not handled further than it may, and goes on when it is', async () => {
+    const log = memoryLog()
+    const records = ['stuck', ...Array.from({ length: 200 }, (_, n) => `s${n}`)]
+    await log.publish(records.map((subject) => ({ ...generation(subject, 1), partition: 0 })))
+    const gate = Promise.withResolvers<void>()
+    const seen: string[] = []
+    await consume({ log, maxUnrecorded: 40 }, async ({ consecutive }) => {
+      if (consecutive === 'stuck-1') await gate.promise
+      seen.push(consecutive)
+    })
+    await until(() => seen.length === 39)
+    await sleep(50)
+    expect(seen).toHaveLength(39)
+    gate.resolve()
+    await until(() => seen.length === 201)
+  })
+
   it('begins at the end or at a time when told to, and goes on from its own place after that', async () => {
     const log = memoryLog()
     await log.publish([generation('a', 1)])

@@ -11,6 +11,11 @@ interface Taken {
 export class Offsets {
   readonly #partitions = new Map<string, Taken[]>()
 
+  /** Records of a partition that are taken up, or finished behind one that is not: what would come again now. */
+  open(topic: string, partition: number): number {
+    return this.#partitions.get(`${topic}/${partition}`)?.length ?? 0
+  }
+
   /**
    * Take a record up. Call the result when it needs no redelivery.
    * A partition that starts again (it was taken away and came back) forgets what it had.

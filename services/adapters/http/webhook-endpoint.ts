@@ -102,23 +102,49 @@ export function createWebhookEndpoint(options: WebhookEndpointOptions): WebhookE
     return call
   }
 
+  /** A kept connection that the receiver closed meanwhile says nothing about it: once more, on a new one. */
+  const attempts = async (message: WebhookMessage, signal: AbortSignal): Promise<PostResult> => {
+    for (let stale = true; ; stale = false) {
+      const call = attempt(message, signal)
+      try {
+        return await answerOf(call)
+      } catch (error) {
+        if (!stale || !call.reusedSocket || signal.aborted) throw error
+      }
+    }
+  }
+
   return {
     post: async (message, { deadlineMs, signal }) => {
-      const deadline = AbortSignal.timeout(deadlineMs)
-      const ends = signal ? AbortSignal.any([signal, deadline]) : deadline
-      // A kept connection that the receiver closed meanwhile says nothing about the receiver: once more, on a new one.
-      for (let stale = true; ; stale = false) {
-        const call = attempt(message, ends)
-        try {
-          return await answerOf(call)
-        } catch (error) {
-          if (stale && call.reusedSocket && !ends.aborted) continue
-          return { outcome: 'failed', reason: deadline.aborted ? 'timeout' : reasonOf(error, signal) }
-        }
+      const ends = endOf(deadlineMs, signal)
+      try {
+        return await attempts(message, ends.signal)
+      } catch (error) {
+        return { outcome: 'failed', reason: ends.late() ? 'timeout' : reasonOf(error, signal) }
+      } finally {
+        ends.release()
       }
     },
     close: () => agent.destroy(),
   }
+}
+
+/** The end of a call: its deadline, or the caller's. By hand, since `AbortSignal.any` leaves something behind each time. */
+function endOf(deadlineMs: number, signal: AbortSignal | undefined) {
+  const ended = new AbortController()
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    ended.abort()
+  }, deadlineMs)
+  const end = () => ended.abort()
+  if (signal?.aborted) end()
+  signal?.addEventListener('abort', end)
+  const release = () => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', end)
+  }
+  return { signal: ended.signal, late: () => late, release }
 }
 
 /** @throws RangeError */

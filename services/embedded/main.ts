@@ -83,18 +83,20 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   greet(config)
 }
 
+type Bounds = Pick<WorkerDeps, 'maxRound' | 'maxInFlight' | 'maxOpenCalls' | 'callRetry'>
+
 /** Issuer and authorizer: one worker of each topic of requests. */
 async function startWorkers(
-  shared: Omit<WorkerDeps, 'group' | 'topic' | 'maxRound' | 'maxInFlight' | 'maxOpenCalls'>,
-  { batchRecords: maxRound, maxInFlight, authorizer: { maxOpen: maxOpenCalls } }: EmbeddedConfig,
+  shared: Omit<WorkerDeps, 'group' | 'topic' | keyof Bounds>,
+  { batchRecords, maxInFlight, authorizer }: EmbeddedConfig,
 ): Promise<readonly Worker[]> {
+  const { maxOpen: maxOpenCalls, retry: callRetry } = authorizer
+  const bounds: Bounds = { maxRound: batchRecords, maxInFlight, maxOpenCalls, callRetry }
   const services = [
     ['issuer', TOPIC.tokenRequests],
     ['authorizer', TOPIC.purchaseRequests],
   ] as const
-  return Promise.all(
-    services.map(([group, topic]) => startWorker({ ...shared, group, topic, maxRound, maxInFlight, maxOpenCalls })),
-  )
+  return Promise.all(services.map(([group, topic]) => startWorker({ ...shared, ...bounds, group, topic })))
 }
 
 async function loadCards(

@@ -18,16 +18,31 @@ export const authorizerVariables = {
     fallback: '256',
     description: 'Transactions of one worker that are open there at one time; one more is declined with 91, not asked.',
   }),
+  CARD_AUTHORIZER_RETRY_MS: variable(wholeNumber(10, 60_000), {
+    fallback: '500',
+    description: 'First wait before it is asked again what became of a transaction; doubled each time.',
+  }),
+  CARD_AUTHORIZER_MAX_RETRY_MS: variable(wholeNumber(10, 600_000), {
+    fallback: '30000',
+    description: 'Longest of these waits.',
+  }),
 } as const
 
-export type AuthorizerConfig = { readonly maxOpen: number } & (
-  | { readonly kind: 'none' }
-  | {
-      readonly kind: 'demo'
-      /** Card numbers that are declined. */
-      readonly declines: ReadonlyMap<string, AuthorizerDecline>
-    }
-)
+interface Bounds {
+  readonly maxOpen: number
+  /** Waits between attempts to settle a transaction. */
+  readonly retry: { readonly firstMs: number; readonly maxMs: number }
+}
+
+export type AuthorizerConfig = Bounds &
+  (
+    | { readonly kind: 'none' }
+    | {
+        readonly kind: 'demo'
+        /** Card numbers that are declined. */
+        readonly declines: ReadonlyMap<string, AuthorizerDecline>
+      }
+  )
 
 /** @throws ConfigError for the demo in production, or without the demo set. */
 export function authorizerOf(
@@ -35,16 +50,17 @@ export function authorizerOf(
   apps: Apps | undefined,
   environment: EnvironmentName,
 ): AuthorizerConfig {
-  const maxOpen = values.CARD_AUTHORIZER_MAX_OPEN
+  const { CARD_AUTHORIZER_RETRY_MS: firstMs, CARD_AUTHORIZER_MAX_RETRY_MS: maxMs } = values
+  const bounds: Bounds = { maxOpen: values.CARD_AUTHORIZER_MAX_OPEN, retry: { firstMs, maxMs } }
   const kind = values.CARD_AUTHORIZER ?? (apps?.demo ? 'demo' : 'none')
   switch (kind) {
     case 'none':
-      return { kind, maxOpen }
+      return { ...bounds, kind }
     case 'demo':
       if (environment === 'production') throw new ConfigError(['CARD_AUTHORIZER: demo must not be used in production'])
       return {
+        ...bounds,
         kind,
-        maxOpen,
         declines: new Map(apps?.cardDeclines.map(({ cardNumber, code }) => [cardNumber, code])),
       }
   }

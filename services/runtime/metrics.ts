@@ -25,6 +25,8 @@ export interface WorkerMetrics {
   retried(reason: string): void
   deadLetter(reason: string): void
   inFlight(count: number): void
+  called(call: string, answer: string, seconds: number): void
+  away(count: number): void
 }
 
 /** What a worker tells of the store's epochs. */
@@ -97,6 +99,36 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     retried: (reason) => retries.inc({ reason }),
     deadLetter: (reason) => dead.inc({ reason: deadReason(reason) }),
     inFlight: (count) => open.set(count),
+    ...createCallMetrics(registers),
+  }
+}
+
+/** Calls to the authorizer of cards. */
+function createCallMetrics(registers: Registry[]): Pick<WorkerMetrics, 'called' | 'away'> {
+  const calls = new Counter({
+    name: 'worker_card_calls_total',
+    help: 'Calls to the authorizer of cards',
+    labelNames: ['call', 'answer'],
+    registers,
+  })
+  const times = new Histogram({
+    name: 'worker_card_call_seconds',
+    help: 'Time until the authorizer of cards answered, or was given up',
+    labelNames: ['call'],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  })
+  const away = new Gauge({
+    name: 'worker_card_transactions_open',
+    help: 'Transactions that the authorizer of cards was asked for, and that are not at their end',
+    registers,
+  })
+  return {
+    called: (call, answer, seconds) => {
+      calls.inc({ call, answer })
+      times.observe({ call }, seconds)
+    },
+    away: (count) => away.set(count),
   }
 }
 

@@ -86,6 +86,7 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
     maxInFlight: config.maxInFlight,
     authorizer: cards.authorizer,
     maxOpenCalls: config.authorizer.maxOpen,
+    callRetry: config.authorizer.retry,
   })
   logger.info({ topic, group: name, cardAuthorizer: config.authorizer.kind }, 'taking requests')
   worker.failed.catch((error: unknown) => {

@@ -8,6 +8,8 @@ export class Job {
   readonly request: Request
   /** Needs no redelivery any more. */
   readonly finish: () => void
+  /** Publishes the request once more, behind all others of its partition; then this one can be finished. */
+  readonly putBack: (() => Promise<void>) | undefined
   readonly #begin: () => Protocol
   #protocol: Protocol
   #pending: Operation | null = null
@@ -15,11 +17,15 @@ export class Job {
   restarts = 0
   /** The term under which it has loaded; null before its first round. */
   #term: Term | null = null
+  /** Times in a row that another authorizer did not answer, and since when, by `performance.now()`. */
+  unanswered = 0
+  unansweredSince: number | null = null
 
   /** @throws what `begin` throws: then the request cannot be taken up at all. */
-  constructor(request: Request, begin: () => Protocol, finish: () => void) {
+  constructor(request: Request, begin: () => Protocol, finish: () => void, putBack?: () => Promise<void>) {
     this.request = request
     this.finish = finish
+    this.putBack = putBack
     this.#begin = begin
     this.#protocol = begin()
     this.#take(this.#protocol.next())

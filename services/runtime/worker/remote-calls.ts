@@ -1,36 +1,88 @@
 // Calls to the authorizer of cards, outside of the rounds: a slow one holds up nothing but the transactions that ask it.
+// Transactions that have called are away until they end: they are bounded of their own, and leave room for all others.
 
+import type { NotAsked } from '../../core/transaction/authorizer-answer.ts'
 import type { CallOperation } from '../../protocol/operations.ts'
 import type { Answered, CardAuthorizer } from '../../ports/card-authorizer.ts'
 
 /** Transactions that may be open at the other authorizer at one time, if nothing else is configured. */
 export const DEFAULT_MAX_OPEN = 256
+/** Inquiries, reversals and refunds at one time: what has to be settled must not take all of a troubled authorizer. */
+const MAX_SETTLING = 64
+/** Of `maxOpen`: transactions away at most. More than may be opened, since others are taken over, undone or refunded. */
+const AWAY_FACTOR = 16
 
-/** What an authorizer that is not there answers: nothing is ever asked of it. */
-export const NO_AUTHORIZER: CardAuthorizer = {
-  authorize: async () => ({ kind: 'not-done' }),
-  inquire: async () => ({ kind: 'not-done' }),
-  reverse: async () => true,
-  refund: async () => ({ kind: 'not-done' }),
+export interface CallsObserver {
+  /** A call has ended. @param answer its kind. */
+  called(call: CallOperation['call'], answer: Answered['kind'], seconds: number): void
+  /** Transactions that have called and are not at their end. */
+  away(count: number): void
 }
 
-/** Bounded: beyond `maxOpen` transactions a new one is surely not asked for, and is declined. */
-export class RemoteCalls {
-  readonly #authorizer: CardAuthorizer
-  readonly #maxOpen: number
-  /** Transactions with a first call and without an end. */
-  readonly #open = new Set<object>()
+export interface CallsDeps {
+  /** Absent: nobody is asked. What an earlier one was asked stays unknown until there is one again. */
+  readonly authorizer?: CardAuthorizer
+  readonly maxOpen?: number
+  readonly observer: Partial<CallsObserver>
+}
 
-  constructor(authorizer: CardAuthorizer, maxOpen: number) {
+export class RemoteCalls {
+  readonly #authorizer: CardAuthorizer | undefined
+  readonly #maxOpen: number
+  readonly #observer: Partial<CallsObserver>
+  /** Transactions with a first call and without an end. */
+  readonly #away = new Set<object>()
+  readonly #queue: (() => void)[] = []
+  #settling = 0
+
+  constructor({ authorizer, maxOpen = DEFAULT_MAX_OPEN, observer }: CallsDeps) {
     this.#authorizer = authorizer
     this.#maxOpen = maxOpen
+    this.#observer = observer
   }
 
-  /** @param transaction whose call it is, until `close`. Never rejects for what the authorizer does. */
+  get away(): number {
+    return this.#away.size
+  }
+
+  /** Nothing that may call should be taken up now. */
+  get full(): boolean {
+    return this.#away.size >= this.#maxOpen * AWAY_FACTOR
+  }
+
+  /** Why nothing new can be asked. */
+  unaskable(): NotAsked | undefined {
+    if (!this.#authorizer) return 'no-authorizer'
+    return this.#away.size >= this.#maxOpen ? 'too-many-open' : undefined
+  }
+
+  /**
+   * @param transaction whose call it is, until `close`. The first `authorize` of one is refused as 'not-done' where too
+   * many are open, however many of one round thought that there was room.
+   */
   async run(transaction: object, operation: CallOperation): Promise<Answered> {
-    const full = this.#open.size >= this.#maxOpen && !this.#open.has(transaction)
-    if (full && operation.call === 'authorize') return { kind: 'not-done' }
-    this.#open.add(transaction)
+    const refused = this.unaskable() !== undefined && !this.#away.has(transaction)
+    if (refused && operation.call === 'authorize') return { kind: 'not-done' }
+    this.#away.add(transaction)
+    this.#observer.away?.(this.#away.size)
+    const settles = operation.call !== 'authorize'
+    if (settles) await this.#turn()
+    const started = performance.now()
+    try {
+      const answer = await this.#ask(operation)
+      this.#observer.called?.(operation.call, answer.kind, (performance.now() - started) / 1_000)
+      return answer
+    } finally {
+      if (settles) this.#next()
+    }
+  }
+
+  close(transaction: object): void {
+    if (this.#away.delete(transaction)) this.#observer.away?.(this.#away.size)
+  }
+
+  async #ask(operation: CallOperation): Promise<Answered> {
+    if (!this.#authorizer) return operation.call === 'authorize' ? { kind: 'not-done' } : { kind: 'unknown' }
     switch (operation.call) {
       case 'authorize':
         return this.#authorizer.authorize(operation.request)
@@ -43,7 +95,15 @@ export class RemoteCalls {
     }
   }
 
-  close(transaction: object): void {
-    this.#open.delete(transaction)
+  /** The queue is bounded by the transactions away, of which each has one call at a time. */
+  async #turn(): Promise<void> {
+    if (this.#settling >= MAX_SETTLING) await new Promise<void>((resolve) => this.#queue.push(resolve))
+    else this.#settling++
+  }
+
+  #next(): void {
+    const next = this.#queue.shift()
+    if (next) next()
+    else this.#settling--
   }
 }

@@ -11,6 +11,8 @@ import {
   type Shell,
 } from '../../protocol/operations.ts'
 import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
+import type { NotAsked } from '../../core/transaction/authorizer-answer.ts'
+import { backoffMs } from '../backoff.ts'
 import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
@@ -20,18 +22,22 @@ import { TOPIC } from '../topics.ts'
 import { EventLog } from './event-log.ts'
 import type { Job } from './job.ts'
 import { hashOf, planUnit, withoutSeal } from './plan-unit.ts'
-import { DEFAULT_MAX_OPEN, NO_AUTHORIZER, RemoteCalls } from './remote-calls.ts'
+import { RemoteCalls, type CallsObserver } from './remote-calls.ts'
 import { RoundSlots } from './round-slots.ts'
 
 /** Waits before a transaction that met a fault begins again. */
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 1_000
+/** Waits between attempts to settle what another authorizer was asked, if nothing else is configured. */
+export const DEFAULT_CALL_RETRY = { firstMs: 500, maxMs: 30_000 } as const
+/** How long it is tried before the request goes back to its topic, so that the offsets before it can be recorded. */
+const PUT_BACK_AFTER_MS = 60_000
 
 /** What a transaction met before it began again. */
 export const RETRY_REASONS = ['store', 'log', 'contention', 'authorizer'] as const
 export type RetryReason = (typeof RETRY_REASONS)[number]
 
-export interface RoundsObserver {
+export interface RoundsObserver extends Partial<CallsObserver> {
   round(transactions: number, seconds: number): void
   decided(transactionCode: string, responseCode: string): void
   conflict(): void
@@ -52,6 +58,9 @@ export interface RoundsDeps {
   readonly authorizer?: CardAuthorizer
   /** Transactions open there at one time. */
   readonly maxOpenCalls?: number
+  /** Waits between attempts to settle, half of each drawn at random. */
+  readonly callRetry?: { readonly firstMs: number; readonly maxMs: number }
+  readonly putBackAfterMs?: number
   readonly observer: RoundsObserver
 }
 
@@ -69,11 +78,33 @@ export class Rounds {
   #running = false
   #stopped = false
   #retryTimers = new Set<NodeJS.Timeout>()
+  readonly #idle = new Set<Job>()
   #onTaken: (() => void)[] = []
 
   constructor(deps: RoundsDeps) {
     this.#deps = deps
-    this.#calls = new RemoteCalls(deps.authorizer ?? NO_AUTHORIZER, deps.maxOpenCalls ?? DEFAULT_MAX_OPEN)
+    const { authorizer, maxOpenCalls: maxOpen, observer } = deps
+    this.#calls = new RemoteCalls({ authorizer, maxOpen, observer })
+  }
+
+  /** Why nothing new can be asked of another authorizer. */
+  unaskable(): NotAsked | undefined {
+    return this.#calls.unaskable()
+  }
+
+  /** Transactions that have asked another authorizer, and are bounded of their own. */
+  get away(): number {
+    return this.#calls.away
+  }
+
+  /** Too many of them: nothing more should be taken up. */
+  get awayFull(): boolean {
+    return this.#calls.full
+  }
+
+  /** Of those, the ones that only wait to ask again: nothing is lost when they are dropped. */
+  get idle(): number {
+    return this.#idle.size
   }
 
   /** Take a job up. It ends with `job.finish`, after its reply is on the log. Callers bound how many are in flight. */
@@ -322,6 +353,7 @@ export class Rounds {
   #retry(job: Job, reason: RetryReason): void {
     if (this.#stopped) return
     this.#deps.observer.retried(reason)
+    if (reason === 'authorizer') return this.#settleLater(job)
     const delayMs = Math.min(RETRY_MIN_MS * 2 ** Math.min(job.restarts, 10), RETRY_MAX_MS)
     job.restart()
     const timer = setTimeout(() => {
@@ -330,4 +362,39 @@ export class Rounds {
     }, delayMs)
     this.#retryTimers.add(timer)
   }
+
+  /** Nobody can say what became of it: again after a while, and after a longer while behind all others. */
+  #settleLater(job: Job): void {
+    job.unansweredSince ??= performance.now()
+    const { putBackAfterMs = PUT_BACK_AFTER_MS, callRetry = DEFAULT_CALL_RETRY } = this.#deps
+    if (job.putBack && performance.now() - job.unansweredSince >= putBackAfterMs) return void this.#putBack(job)
+    job.restart()
+    this.#idle.add(job)
+    const delayMs = backoffMs({ ...callRetry, attempts: Infinity }, ++job.unanswered, Math.random()) ?? callRetry.maxMs
+    const timer = setTimeout(() => {
+      this.#retryTimers.delete(timer)
+      this.#idle.delete(job)
+      this.add(job)
+    }, delayMs)
+    this.#retryTimers.add(timer)
+  }
+
+  /** Of several that are one request, one is enough: nobody waits for a reply any more. */
+  async #putBack(job: Job): Promise<void> {
+    if (![...this.#idle].some((other) => isSame(other, job))) {
+      try {
+        await job.putBack?.()
+      } catch (error) {
+        if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
+        return this.#retry(job, 'log')
+      }
+    }
+    this.#calls.close(job)
+    job.finish()
+  }
+}
+
+function isSame({ request: { body } }: Job, { request: { body: other } }: Job): boolean {
+  if (body.kind === 'INQUIRY' || other.kind === 'INQUIRY') return false
+  return body.fingerprint === other.fingerprint && scopeKey(body.scope) === scopeKey(other.scope)
 }

@@ -5,7 +5,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { RULE_VERSION } from '../../core/subject/rules.ts'
 import { begin } from '../../protocol/run.ts'
 import type { Shell } from '../../protocol/operations.ts'
-import type { Batch, Log, StoredRecord, Subscription } from '../../ports/log.ts'
+import type { Batch, Log, LogRecord, StoredRecord, Subscription } from '../../ports/log.ts'
 import { SealError } from '../../ports/keys.ts'
 import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
 import type { RecoverableStore } from '../../ports/store-upkeep.ts'
@@ -35,12 +35,14 @@ export interface WorkerDeps {
   readonly topic: string
   /** Transactions decided in one round. */
   readonly maxRound: number
-  /** Requests taken up and not finished, beyond which the reader is held back. */
+  /** Requests taken up and not finished, but for those that ask another authorizer: beyond it the reader is held back. */
   readonly maxInFlight: number
   /** Asked for cards whose funds are elsewhere. Absent: there is none, and what needs one is declined. */
   readonly authorizer?: CardAuthorizer
   /** Transactions open there at one time. */
   readonly maxOpenCalls?: number
+  readonly callRetry?: { readonly firstMs: number; readonly maxMs: number }
+  readonly putBackAfterMs?: number
 }
 
 export interface Worker {
@@ -75,7 +77,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   )
   const fence = new Recovery({ ...deps, clock: shell.clock, rules: shell.rules, owner: randomUUID() })
   fence.start()
-  const intake = new Intake(deps, new Rounds({ ...deps, fence, rulesId }))
+  const intake = new Intake(deps, fence, rulesId)
   const subscription = await log.consume(deps.group, [deps.topic], (batch) => intake.take(batch))
   return {
     failed: subscription.failed,
@@ -91,19 +93,34 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
 class Intake {
   readonly #deps: WorkerDeps
   readonly #rounds: Rounds
+  readonly #shell: Shell
   readonly #offsets = new Offsets()
   #inFlight = 0
   #stopped = false
   #waiting: (() => void)[] = []
 
-  constructor(deps: WorkerDeps, rounds: Rounds) {
+  constructor(deps: WorkerDeps, fence: Recovery, rulesId: string) {
+    const observer: WorkerObserver = {
+      ...deps.observer,
+      away: (count) => {
+        deps.observer.away?.(count)
+        this.#wake()
+      },
+    }
     this.#deps = deps
-    this.#rounds = rounds
+    this.#rounds = new Rounds({ ...deps, observer, fence, rulesId })
+    this.#shell = { ...deps.shell, unaskable: () => this.#rounds.unaskable() }
+  }
+
+  /** What asks another authorizer takes no room from all others, until that is far too much as well. */
+  #full(): boolean {
+    const { away, awayFull } = this.#rounds
+    return awayFull || this.#inFlight - away >= this.#deps.maxInFlight
   }
 
   async take(batch: Batch): Promise<void> {
     for (const record of batch.records) {
-      while (this.#inFlight >= this.#deps.maxInFlight && !this.#stopped) {
+      while (this.#full() && !this.#stopped) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve))
       }
       if (this.#stopped) return
@@ -116,7 +133,7 @@ class Intake {
     const deadline = performance.now() + timeoutMs
     this.#stopped = true
     this.#wake()
-    while (this.#inFlight > 0 && performance.now() < deadline) {
+    while (this.#inFlight > this.#rounds.idle && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
     }
     this.#rounds.stop()
@@ -124,7 +141,7 @@ class Intake {
   }
 
   #begin(record: StoredRecord, finished: () => void): void {
-    const { wire, shell, observer } = this.#deps
+    const { wire, log, observer } = this.#deps
     const finish = () => {
       this.#inFlight--
       observer.inFlight(this.#inFlight)
@@ -134,7 +151,8 @@ class Intake {
     this.#inFlight++
     try {
       const request = wire.decodeRequest(record)
-      this.#rounds.add(new Job(request, () => begin(request.body, shell), finish))
+      const putBack = () => log.publish([again(record)])
+      this.#rounds.add(new Job(request, () => begin(request.body, this.#shell), finish, putBack))
     } catch (error) {
       if (!(error instanceof MalformedRecordError || error instanceof SealError)) {
         observer.bug(error)
@@ -162,4 +180,9 @@ class Intake {
     this.#waiting = []
     for (const resolve of waiting) resolve()
   }
+}
+
+/** The same record, behind all others of its partition. */
+function again({ topic, partition, key, value, headers }: StoredRecord): LogRecord {
+  return { topic, partition, key: key ?? '', value: value ?? new Uint8Array(), headers }
 }

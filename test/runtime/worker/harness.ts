@@ -12,7 +12,12 @@ import type { Command, Inquiry } from '../../../services/core/transaction/comman
 import { replyIn } from '../../../services/ingress/replies/decode.ts'
 import type { Reply } from '../../../services/core/transaction/reply.ts'
 import { TOPIC, TOPICS } from '../../../services/runtime/topics.ts'
-import { startWorker, type Worker, type WorkerObserver } from '../../../services/runtime/worker/worker.ts'
+import {
+  startWorker,
+  type Worker,
+  type WorkerDeps,
+  type WorkerObserver,
+} from '../../../services/runtime/worker/worker.ts'
 import { commandsWith } from '../../protocol/commands.ts'
 
 const key = Buffer.alloc(32, 9).toString('base64')
@@ -29,7 +34,7 @@ export interface Bench {
   readonly store: MemoryStore
   readonly counts: Record<string, number>
   readonly bugs: unknown[]
-  worker(): Promise<{ worker: Worker; log: MemoryLog }>
+  worker(options?: Partial<WorkerDeps>): Promise<{ worker: Worker; log: MemoryLog }>
   /** Publishes; the reply, or null when none comes in time. */
   ask(body: Command | Inquiry, timeoutMs?: number): Promise<Reply | null>
   events(): Promise<AuthorizationEvent[]>
@@ -76,7 +81,7 @@ export async function bench(): Promise<Bench> {
     store,
     counts,
     bugs,
-    worker: async () => {
+    worker: async (options) => {
       const own = log.client()
       const shell = { clock, entropy: systemEntropy, keys, rules: DEFAULT_RULES }
       const worker = await startWorker({
@@ -89,6 +94,7 @@ export async function bench(): Promise<Bench> {
         topic: TOPIC.purchaseRequests,
         maxRound: 200,
         maxInFlight: 2_000,
+        ...options,
       })
       return { worker, log: own }
     },

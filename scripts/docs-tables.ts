@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
 import { ASPEN_ROUTES, HELP_ROUTES } from '../services/ingress/aspen/route-descriptions.ts'
 import { EVERTEC_ROUTES } from '../services/ingress/evertec/route-descriptions.ts'
 import { OPENPAY_ROUTES } from '../services/ingress/openpay/route-descriptions.ts'
-import { HEALTH_ROUTES } from '../services/ingress/http/health.ts'
+import { PAGE_PREFIX, SERVICE_PART } from '../services/ingress/openapi/routes.ts'
 import type { AuthScheme, RouteDescriptions } from '../services/ingress/http/route-description.ts'
 import { RESPONSE_MESSAGES } from '../services/ingress/evertec/messages.ts'
 import { createIngressMetrics } from '../services/ingress/metrics.ts'
@@ -110,7 +110,7 @@ const DESCRIBED: readonly RouteDescriptions[] = [
   ASPEN_ROUTES,
   OPENPAY_ROUTES,
   HELP_ROUTES,
-  HEALTH_ROUTES,
+  SERVICE_PART.routes,
 ]
 
 /** The ways to authenticate, as the table names them. */
@@ -118,7 +118,7 @@ const AUTH: Readonly<Record<AuthScheme, string>> = { basic: 'Basic', 'signed-hea
 
 /** @throws Error when the app has a route that is not described here, or lacks one that is. */
 async function routes(): Promise<string> {
-  const served = await servedRoutes()
+  const served = (await servedRoutes()).filter((route) => !route.includes(` ${PAGE_PREFIX}`))
   const described = DESCRIBED.flatMap((routes) => Object.values(routes))
   const told = described.map(({ method, url }) => `${method} ${url}`)
   const odd = [...served.filter((route) => !told.includes(route)), ...told.filter((route) => !served.includes(route))]

@@ -14,6 +14,7 @@ import { sendFault } from './http/problem.ts'
 import { requestId } from './http/request-id.ts'
 import { boundServer, clientErrors, serverOptions } from './http/server.ts'
 import { createIngressMetrics, type IngressMetrics } from './metrics.ts'
+import { documentRoutes } from './openapi/routes.ts'
 import { openpayDialect } from './openpay/routes.ts'
 import { createReadiness } from './readiness.ts'
 import { createReplyReader } from './replies/reader.ts'
@@ -75,6 +76,7 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
     done()
   })
   healthRoutes(app, readiness, deps.registry)
+  documentRoutes(app, dialects)
   for (const { plugin } of dialects) void app.register(plugin)
   app.addHook('onReady', async () => {
     await Promise.all([reader.start(START_PATIENCE_MS), readiness.start()])

@@ -18,6 +18,9 @@ export interface DialectDeps extends IngressDeps {
 export interface Dialect {
   /** The path under which all its routes are, and under which unknown paths are answered in its form. */
   readonly prefix: string
+  /** What the OpenAPI document says of it. English. */
+  readonly title: string
+  readonly description: string
   /** Every route that the plugin registers: for the OpenAPI document. */
   readonly routes: RouteDescriptions
   /** Registers the routes, with their authentication and hooks. */

@@ -37,6 +37,10 @@ const DECIDED = {
 const token = z.object({ token: z.string() })
 const SIGNED = ['signed-headers', 'basic'] as const
 
+/** Of the demo set. */
+const USER = { docType: 'CC', docNumber: '1012345678' }
+const PRESENTED = { token: '482915' }
+
 export const ASPEN_ROUTES = {
   aspenSignIn: {
     method: 'POST',
@@ -52,6 +56,9 @@ export const ASPEN_ROUTES = {
     auth: SIGNED,
     params: token,
     body: claimBody,
+    examples: {
+      claim: { summary: 'A token that a user shows', params: PRESENTED, body: { ...USER, amount: 25_000 } },
+    },
     responses: {
       200: {
         description: 'What the token was bound to.',
@@ -68,6 +75,13 @@ export const ASPEN_ROUTES = {
     summary: 'generates a payment token for a user and hands it to the delivery channel',
     auth: SIGNED,
     body: sendBody,
+    examples: {
+      send: { summary: 'A token for a user', body: USER },
+      bound: {
+        summary: 'A token bound to an amount, an account and a text',
+        body: { ...USER, amount: 25_000, accountType: '10', metadata: 'pedido 17', tags: { TerminalId: 'T0000001' } },
+      },
+    },
     responses: {
       200: {
         description: 'Handed over. The token only in debug mode.',
@@ -95,6 +109,7 @@ export const ASPEN_ROUTES = {
     auth: SIGNED,
     params: token,
     body: cancellationBody,
+    examples: { cancel: { summary: 'A token that shall pay nothing any more', params: PRESENTED, body: USER } },
     responses: {
       200: { description: 'Ended; the answer is empty.' },
       404: error('As of PUT (355006).'),
@@ -111,6 +126,7 @@ export const HELP_ROUTES = {
     summary: 'a page that explains an event number, in Spanish',
     auth: [],
     params: z.object({ eventId: z.enum(EVENT_IDS) }),
+    examples: { token: { summary: 'The token was not found', params: { eventId: '355006' } } },
     responses: {
       200: { description: 'The page.', contentType: 'text/html' },
       404: { description: 'No such event.', contentType: 'text/html' },

@@ -80,6 +80,8 @@ export function aspenDialect(deps: AspenDeps): Dialect {
   }
   return {
     prefix: '/api/app',
+    title: 'Aspen',
+    description: 'Validation of payment tokens, and their delivery to users. Texts to callers are Spanish.',
     routes: { ...ASPEN_ROUTES, ...HELP_ROUTES },
     plugin: async (scope) => {
       registerRoutes(scope, HELP_ROUTES, { getEventHelp: sendHelp })

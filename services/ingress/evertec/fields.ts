@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { ACCOUNT_TYPES } from '../../core/account/account.ts'
 import { passesLuhn } from '../../core/card/mask.ts'
-import { minorOfPesos } from '../../core/money/amount.ts'
+import { MAX_AMOUNT_MINOR, minorOfPesos } from '../../core/money/amount.ts'
 
 const MISSING = 'Este campo es obligatorio.'
 
@@ -51,8 +51,13 @@ export const accountType = z.enum(ACCOUNT_TYPES, form('Debe ser un tipo de cuent
 
 const AMOUNT_MESSAGE = 'Debe ser un número mayor que cero, con máximo dos decimales y no mayor que 1000000000000.'
 /** Pesos as sent, minor units inside. */
-export const amount = z.number(form(AMOUNT_MESSAGE)).transform((pesos, context) => {
-  const minor = minorOfPesos(pesos)
+const pesos = z.number(form(AMOUNT_MESSAGE)).meta({
+  description: 'Pesos, with two decimals at most.',
+  exclusiveMinimum: 0,
+  maximum: MAX_AMOUNT_MINOR / 100,
+})
+export const amount = pesos.transform((sent, context) => {
+  const minor = minorOfPesos(sent)
   if (minor !== null) return minor
   context.addIssue({ code: 'custom', message: AMOUNT_MESSAGE })
   return z.NEVER
@@ -65,6 +70,7 @@ export const metadata = z
   .refine((value) => value.isWellFormed() && value.trim() !== '' && [...value].length <= MAX_METADATA_LENGTH, {
     error: METADATA_MESSAGE,
   })
+  .meta({ description: 'Free text, which the purchase must repeat.', minLength: 1, maxLength: MAX_METADATA_LENGTH })
 
 export const restrictToAcquirer = z.boolean(form('Debe ser verdadero o falso.'))
 
@@ -72,3 +78,4 @@ const TTL_MESSAGE = 'Debe ser un número entero de 30 a 86400.'
 export const ttlSeconds = z
   .number(form(TTL_MESSAGE))
   .refine((value) => Number.isInteger(value) && value >= 30 && value <= 86_400, { error: TTL_MESSAGE })
+  .meta({ description: 'Life of the token in seconds.', multipleOf: 1, minimum: 30, maximum: 86_400 })

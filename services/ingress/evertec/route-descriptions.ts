@@ -44,6 +44,63 @@ const PROBLEMS = {
   503: problem('Nothing was accepted. `Retry-After` says when to come back.'),
 } as const
 
+const terminal = { id: 'A1', storeId: '0001', terminalId: 'T0000001' }
+
+/** Of the demo set. */
+const EXAMPLES = {
+  generation: {
+    summary: 'A token for a user',
+    body: {
+      consecutive: 'gen-0001',
+      transactionCode: 'TOKEN_GENERATION',
+      acquirer: terminal,
+      document: { type: 'CC', number: '1012345678' },
+    },
+  },
+  smallest: {
+    summary: 'The smallest generation: bound to its terminal',
+    body: { consecutive: 'gen-0002', transactionCode: 'TOKEN_GENERATION', acquirer: terminal },
+  },
+  purchase: {
+    summary: 'A purchase with a token',
+    body: {
+      consecutive: 'buy-0001',
+      transactionCode: 'TOKEN_PURCHASE',
+      acquirer: terminal,
+      cardNumber: '6039591000000018',
+      token: '482915',
+      accountType: '10',
+      amount: 25_000,
+    },
+  },
+  withdrawal: {
+    summary: 'A withdrawal with a token',
+    body: {
+      consecutive: 'out-0001',
+      transactionCode: 'TOKEN_WITHDRAWAL',
+      acquirer: terminal,
+      cardNumber: '6039591000000018',
+      token: '482915',
+      accountType: '10',
+      amount: 50_000,
+    },
+  },
+  reversal: {
+    summary: 'A reversal of a purchase',
+    body: { consecutive: 'buy-0001', transactionCode: 'REVERSAL', acquirer: terminal },
+  },
+  void: {
+    summary: 'A void of a purchase',
+    body: {
+      consecutive: 'void-0001',
+      transactionCode: 'VOID',
+      acquirer: terminal,
+      originalConsecutive: 'buy-0001',
+      amount: 25_000,
+    },
+  },
+} as const
+
 export const EVERTEC_ROUTES = {
   postFinancial: {
     method: 'POST',
@@ -51,6 +108,7 @@ export const EVERTEC_ROUTES = {
     summary: 'a transaction: generation, purchase, withdrawal, reversal, void',
     auth: ['basic'],
     body: financialBody,
+    examples: EXAMPLES,
     responses: { 200: { description: 'Decided: approved or declined.', body: answer }, ...PROBLEMS },
   },
   getFinancial: {
@@ -60,6 +118,13 @@ export const EVERTEC_ROUTES = {
     auth: ['basic'],
     params: z.object({ consecutive }),
     query: z.object({ acquirerId, transactionCode: sentCode }),
+    examples: {
+      purchase: {
+        summary: 'What became of a purchase',
+        params: { consecutive: 'buy-0001' },
+        query: { acquirerId: 'A1', transactionCode: 'TOKEN_PURCHASE' },
+      },
+    },
     responses: {
       200: { description: 'Decided.', body: answer.omit({ token: true }).extend({ state: z.enum(OUTCOME_STATES) }) },
       404: problem('Nothing is decided under it, or it is of another acquirer.'),

@@ -68,7 +68,14 @@ export function evertecDialect(deps: EvertecDeps): Dialect {
     })
   }
   const answerFault: Dialect['answerFault'] = (fault, reply) => sendFault(fault, reply, UNKNOWN_OUTCOME)
-  return { prefix: '/financial', routes: EVERTEC_ROUTES, plugin, answerFault }
+  return {
+    prefix: '/financial',
+    title: 'Evertec',
+    description: 'Generation of payment tokens, and what is bought with them. Texts to callers are Spanish.',
+    routes: EVERTEC_ROUTES,
+    plugin,
+    answerFault,
+  }
 }
 
 function authenticate(scope: FastifyInstance, authentication: BasicAuthentication<EvertecAppConfig>): void {

@@ -21,6 +21,14 @@ export interface ResponseDescription {
   readonly contentType?: string
 }
 
+/** A call that can be pasted: with the demo set it is accepted. */
+export interface RouteExample {
+  readonly summary: string
+  readonly params?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: object
+}
+
 export interface RouteDescription {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** As Fastify writes it: `/financial/:consecutive`. */
@@ -33,6 +41,8 @@ export interface RouteDescription {
   readonly query?: z.ZodObject
   /** What may be sent, as JSON. Names that are not in it are ignored. */
   readonly body?: z.ZodType
+  /** By a name that is unique in the route. */
+  readonly examples?: Readonly<Record<string, RouteExample>>
   /** By status. */
   readonly responses: Readonly<Record<number, ResponseDescription>>
 }

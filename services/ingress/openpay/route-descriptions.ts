@@ -25,6 +25,11 @@ const PRIVATE_ONLY = { 403: error('1010: a public key where a private one is nee
 const GATEWAY = { 402: error('3001 to 3005: declined.') } as const
 const merchant = { merchantId: z.string() }
 
+/** Of the demo set. */
+const MERCHANT = { merchantId: 'mzdtln0bmtms6o3kck8f' }
+const TOKEN = { ...MERCHANT, id: 'k1n0uscvxoeqqhq0rfhr' }
+const CHARGE = { ...MERCHANT, id: 'trzjaozcik8msyqshka4' }
+
 export const OPENPAY_ROUTES = {
   createCardToken: {
     method: 'POST',
@@ -33,6 +38,27 @@ export const OPENPAY_ROUTES = {
     auth: ['basic'],
     params: z.object(merchant),
     body: tokenBody,
+    examples: {
+      card: {
+        summary: 'A card and its address',
+        params: MERCHANT,
+        body: {
+          card_number: '4111111111111111',
+          holder_name: 'Juan Perez Ramirez',
+          expiration_year: '32',
+          expiration_month: '12',
+          cvv2: '110',
+          address: {
+            city: 'Bogotá',
+            country_code: 'CO',
+            postal_code: '110511',
+            line1: 'Avenida Carrera 86 # 51-66',
+            line2: 'Torre 2',
+            state: 'Bogotá',
+          },
+        },
+      },
+    },
     responses: {
       201: { description: 'The token.', body: tokenObject },
       412: error('2009: `cvv2` is not valid for the brand.'),
@@ -46,6 +72,7 @@ export const OPENPAY_ROUTES = {
     summary: 'the token with its masked card, also once it is spent',
     auth: ['basic'],
     params: z.object({ ...merchant, id: z.string() }),
+    examples: { token: { summary: 'A token', params: TOKEN } },
     responses: { 200: { description: 'The token.', body: tokenObject }, ...PRIVATE_ONLY, ...ERRORS },
   },
   createCharge: {
@@ -55,6 +82,21 @@ export const OPENPAY_ROUTES = {
     auth: ['basic'],
     params: z.object(merchant),
     body: chargeBody,
+    examples: {
+      charge: {
+        summary: 'A charge of a token',
+        params: MERCHANT,
+        body: {
+          source_id: TOKEN.id,
+          method: 'card',
+          amount: 25_000,
+          currency: 'COP',
+          description: 'Pedido 17',
+          order_id: 'oid-00017',
+          device_session_id: 'kR1MiQhz2otdIuUlQkbEyitIqVMiI16f',
+        },
+      },
+    },
     responses: {
       200: { description: 'The charge.', body: transactionObject },
       409: error('1006: the `order_id` has an approved charge, or one that is not decided yet.'),
@@ -70,6 +112,7 @@ export const OPENPAY_ROUTES = {
     summary: 'the charge as it is now',
     auth: ['basic'],
     params: z.object({ ...merchant, id: z.string() }),
+    examples: { charge: { summary: 'A charge', params: CHARGE } },
     responses: { 200: { description: 'The charge.', body: transactionObject }, ...PRIVATE_ONLY, ...ERRORS },
   },
   refundCharge: {
@@ -79,6 +122,10 @@ export const OPENPAY_ROUTES = {
     auth: ['basic'],
     params: z.object({ ...merchant, id: z.string() }),
     body: refundBody,
+    examples: {
+      part: { summary: 'A part of it', params: CHARGE, body: { description: 'Devolución', amount: 5_000 } },
+      whole: { summary: 'All that is left', params: CHARGE, body: {} },
+    },
     responses: {
       200: { description: 'The charge with this refund.', body: transactionObject },
       422: error('1003: more than is left, or nothing is.'),

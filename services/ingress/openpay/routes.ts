@@ -54,7 +54,14 @@ export function openpayDialect(deps: DialectDeps): Dialect {
       refundCharge: handled(refundCharge),
     })
   }
-  return { prefix: PREFIX, routes: OPENPAY_ROUTES, plugin, answerFault }
+  return {
+    prefix: PREFIX,
+    title: 'Openpay',
+    description: 'Cards as tokens that can be charged once. The key is the user name of HTTP Basic, with no password.',
+    routes: OPENPAY_ROUTES,
+    plugin,
+    answerFault,
+  }
 }
 
 type Call = (

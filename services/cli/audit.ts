@@ -8,6 +8,7 @@ import { addExport } from './audit/export.ts'
 import { addProve } from './audit/prove.ts'
 import { addVerify } from './audit/verify.ts'
 import { addKeys } from './audit/keys.ts'
+import { addReconcile } from './audit/reconcile.ts'
 import { addReplay } from './audit/replay.ts'
 import { addTimeline } from './audit/timeline.ts'
 
@@ -16,6 +17,7 @@ const COMMANDS: readonly ((program: Command) => void)[] = [
   addVerify,
   addReplay,
   addTimeline,
+  addReconcile,
   addExport,
   addProve,
   addCheck,

@@ -111,6 +111,7 @@ async function timeline(source: EventSource, { query, title }: Asked, options: O
   )
   await readAll({ source, wire, stretches, run }, (record) => collector.take(record))
   const { entries, notes } = await proved(collector.entries, { source, wire }, options)
+  if (foreign > 0) notes.unshift(`${foreign} records could not be read as events of this release: this may not be all.`)
   if (entries.length === 0) throw new AuditProblem(`nothing is recorded of ${title} in this range`)
   const heading = `Timeline of ${title}: ${entries.length} ${entries.length === 1 ? 'event' : 'events'}`
   const text = options.html ? timelinePage(heading, notes, entries) : timelineText(heading, notes, entries)
@@ -153,7 +154,7 @@ async function proved(
   entries: readonly Entry[],
   deps: { readonly source: EventSource; readonly wire: Wire },
   options: Options,
-): Promise<{ readonly entries: readonly Entry[]; readonly notes: readonly string[] }> {
+): Promise<{ readonly entries: readonly Entry[]; readonly notes: string[] }> {
   if (!options.proof) return { entries, notes: [] }
   let verifier
   try {

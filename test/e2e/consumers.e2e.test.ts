@@ -189,6 +189,24 @@ describe('webhooks', () => {
     expect(metrics).not.toContain(SECRET)
   })
 
+  it('go on by themselves when the broker was gone for a while, and lose nothing', async () => {
+    const to = await receiver()
+    await serve(await subscribe(['outage', to]))
+    const first = calls
+    await approve(5)
+    await until('the first ones are delivered', WITHIN_MS, () => to.consecutives.length === 5)
+    await stack.servers.kafka.kill()
+    await sleep(1_000)
+    await stack.servers.kafka.start()
+    await until('deliveries go on', WITHIN_MS, async () => {
+      await approve(1)
+      return to.consecutives.length > 5
+    })
+    const fresh = await events((event) => isApproval(event) && Number(event.consecutive.split('-')[1]) > first)
+    const ids = () => new Set(to.taken.map(({ data }) => `${data.subject}#${data.version}`))
+    await until('everything is delivered', WITHIN_MS, () => fresh.every(({ id }) => ids().has(id)))
+  })
+
   it('are delivered again by command line, since a time, and only what there is', async () => {
     const to = await receiver()
     const env = { ...stack.env, ...(await subscribe(['erp', to])) }

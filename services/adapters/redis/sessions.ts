@@ -15,6 +15,18 @@ export interface RedisSessionsOptions {
   readonly ca?: string
 }
 
+type SessionNames = ReturnType<typeof sessionNames>
+
+/** No name has the form of a slot's entry: what brings the store up to the log leaves these alone. */
+function sessionNames(prefix: string) {
+  return {
+    since: `${prefix}sessions:since`,
+    nonce: (hash: string) => `${prefix}sessions:nonce:{${hash}}`,
+    session: (app: string) => `${prefix}sessions:of:{${app}}`,
+    tokenApp: (hash: string) => `${prefix}sessions:token:{${hash}}`,
+  }
+}
+
 /** As `createRedisStore`: resolves after the first attempt to connect, and goes on trying. */
 export async function createRedisSessions(options: RedisSessionsOptions): Promise<Sessions> {
   const prefix = options.keyPrefix ?? ''
@@ -26,7 +38,7 @@ export async function createRedisSessions(options: RedisSessionsOptions): Promis
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   })
   await connection.firstAttempt()
-  const sessions = new RedisSessions(connection, prefix)
+  const sessions = new RedisSessions(connection, sessionNames(prefix))
   // Now rather than with the first call, whose payload was signed before it came.
   await sessions.settle(Date.now()).catch(() => undefined)
   return sessions
@@ -34,24 +46,22 @@ export async function createRedisSessions(options: RedisSessionsOptions): Promis
 
 class RedisSessions implements Sessions {
   readonly #connection: RedisConnection
-  readonly #prefix: string
-  readonly #since: string
+  readonly #names: SessionNames
 
-  constructor(connection: RedisConnection, prefix: string) {
+  constructor(connection: RedisConnection, names: SessionNames) {
     this.#connection = connection
-    this.#prefix = prefix
-    this.#since = `${prefix}sessions:since`
+    this.#names = names
   }
 
   async admit({ app, nonceHash, nonceKeptUntil, tokenHash, now }: AdmissionAsk): Promise<Admission> {
     const results = await this.#connection.run('admit', (pipeline) => {
       pipeline
-        .set(this.#since, this.#stamp(now), 'NX')
-        .set(`${this.#prefix}nonce:{${nonceHash}}`, '1', 'PXAT', nonceKeptUntil, 'NX')
-        .get(`${this.#prefix}session:{${app}}`)
-        .get(`${this.#prefix}session-app:{${tokenHash ?? ''}}`)
+        .set(this.#names.since, this.#stamp(now), 'NX')
+        .set(this.#names.nonce(nonceHash), '1', 'PXAT', nonceKeptUntil, 'NX')
+        .get(this.#names.session(app))
+        .get(this.#names.tokenApp(tokenHash ?? ''))
         // Last: had the data been lost before or within this pipeline, it would be gone, or as late as the loss.
-        .get(this.#since)
+        .get(this.#names.since)
     })
     const [, claimed, session, tokenApp, since] = results.map((result) => this.#connection.reply('admit', result))
     return {
@@ -65,8 +75,8 @@ class RedisSessions implements Sessions {
   async open(app: string, { tokenHash, expiresAt }: Session, keptUntil: number): Promise<void> {
     const results = await this.#connection.run('open', (pipeline) => {
       pipeline
-        .set(`${this.#prefix}session-app:{${tokenHash}}`, app, 'PXAT', keptUntil)
-        .set(`${this.#prefix}session:{${app}}`, `${expiresAt} ${tokenHash}`, 'PXAT', keptUntil)
+        .set(this.#names.tokenApp(tokenHash), app, 'PXAT', keptUntil)
+        .set(this.#names.session(app), `${expiresAt} ${tokenHash}`, 'PXAT', keptUntil)
     })
     for (const result of results) this.#connection.reply('open', result)
   }
@@ -78,7 +88,7 @@ class RedisSessions implements Sessions {
   /** Stamps a store that is new, or whose process is. */
   async settle(now: number): Promise<void> {
     const results = await this.#connection.run('settle', (pipeline) => {
-      pipeline.set(this.#since, this.#stamp(now), 'NX').get(this.#since)
+      pipeline.set(this.#names.since, this.#stamp(now), 'NX').get(this.#names.since)
     })
     const [, since] = results.map((result) => this.#connection.reply('settle', result))
     await this.#judge(since, now)
@@ -90,7 +100,7 @@ class RedisSessions implements Sessions {
     const [process, at] = since.split(' ')
     if (process === this.#process()) return Number(at)
     const [result] = await this.#connection.run('settle', (pipeline) => {
-      pipeline.set(this.#since, this.#stamp(now))
+      pipeline.set(this.#names.since, this.#stamp(now))
     })
     this.#connection.reply('settle', result)
     return now

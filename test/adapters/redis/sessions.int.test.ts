@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, it } from 'vitest'
+import { keyNames } from '../../../services/adapters/redis/names.ts'
 import { createRedisSessions } from '../../../services/adapters/redis/sessions.ts'
 import { StoreError } from '../../../services/ports/store.ts'
 import { sessionsContract } from '../../ports/sessions-contract.ts'
@@ -74,13 +75,15 @@ describe('sessions on Redis', () => {
     await one.open('app', { tokenHash: 'hash', expiresAt: until - 1 }, until)
     const keys = (await admin.keys(`${keyPrefix}*`)).map((key) => key.slice(keyPrefix.length)).toSorted()
     expect(keys).toEqual([
-      `nonce:{${nonceHash}}`,
-      'session-app:{hash}',
-      'session:{app}',
+      `sessions:nonce:{${nonceHash}}`,
+      'sessions:of:{app}',
       'sessions:since',
+      'sessions:token:{hash}',
       'store:marker',
     ])
-    for (const key of keys.slice(0, 3)) expect(await admin.pexpiretime(keyPrefix + key)).toBe(until)
+    const timed = keys.filter((key) => key.includes('{'))
+    for (const key of timed) expect(await admin.pexpiretime(keyPrefix + key)).toBe(until)
+    for (const key of keys) expect(keyNames(keyPrefix).parse(keyPrefix + key)).toBeNull()
   })
 
   it('count as lost what a Redis of another process has', async () => {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { RESPONSE_CODES, type ResponseCode } from '../../../services/core/transaction/codes.ts'
-import type { Request } from '../../../services/core/transaction/command.ts'
+import type { Command, Request } from '../../../services/core/transaction/command.ts'
 import type { DeliveryChannel, TokenMessage } from '../../../services/ports/delivery.ts'
 import { LogOverloadedError } from '../../../services/ports/log.ts'
 import {
@@ -196,9 +196,9 @@ describe('POST /tokens/send', () => {
     expect([eventOf(refused), refused.headers['retry-after'], ended]).toEqual([[503, '15842'], '1', true])
     expect(refused.text).not.toContain(ISSUED_DIGITS)
     expect(kindsOf(requests)).toEqual(['TOKEN_GENERATION', 'REVERSAL'])
-    const [generation, reversal] = requests
-    expect(reversal?.body).toMatchObject({
-      original: (generation?.body as { scope: object }).scope,
+    const [generation, reversal] = requests.map(({ body }) => body as Command)
+    expect(reversal).toMatchObject({
+      original: generation?.scope,
       scope: { acquirerId: 'app.aspen-app', transactionCode: 'REVERSAL' },
     })
   })

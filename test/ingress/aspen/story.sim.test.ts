@@ -171,7 +171,7 @@ describe('what is on the log', () => {
     const { body } = await client.call('POST', '/tokens/send', { body: { ...USER, tags } })
     await put(body.token)
     const told = (await events()).flatMap((event) =>
-      'command' in event && /^TOKEN/.test(event.command.kind) ? [event.command] : [],
+      'command' in event && event.command.kind.startsWith('TOKEN') ? [event.command] : [],
     )
     expect(told.map(({ kind, scope, clientId, appKey }) => [kind, scope.acquirerId, clientId, appKey])).toEqual([
       ['TOKEN_GENERATION', 'app.aspen-app', 'org', 'aspen-app'],

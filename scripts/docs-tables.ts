@@ -11,6 +11,7 @@ import { createIngress } from '../services/ingress/app.ts'
 import { DEFAULT_LIMITS } from '../services/ingress/deps.ts'
 import { ASPEN_ROUTES, HELP_ROUTES } from '../services/ingress/aspen/route-descriptions.ts'
 import { EVERTEC_ROUTES } from '../services/ingress/evertec/route-descriptions.ts'
+import { ERROR_CODES, statusOf, type ErrorCode } from '../services/ingress/openpay/errors.ts'
 import { OPENPAY_ROUTES } from '../services/ingress/openpay/route-descriptions.ts'
 import { PAGE_PREFIX, SERVICE_PART } from '../services/ingress/openapi/routes.ts'
 import type { AuthScheme, RouteDescriptions } from '../services/ingress/http/route-description.ts'
@@ -50,6 +51,7 @@ export const TABLES: Readonly<Record<string, () => Promise<string>>> = {
       webhooks: WEBHOOKS_VARIABLES,
     }),
   'response codes': async () => responseCodes(),
+  'openpay errors': async () => openpayErrors(),
   topics: async () => topics(),
   routes: async () => routes(),
   metrics: async () => metrics(),
@@ -85,9 +87,36 @@ const MEANINGS: Readonly<Record<ResponseCode, string>> = {
   '96': 'kept for a system malfunction; not given by this version, which answers HTTP 500 instead',
 }
 
+/** When an error of the Openpay dialect comes. Of the contract, section 3. */
+const ERRORS_WHEN: Readonly<Record<ErrorCode, string>> = {
+  1000: 'an internal error, or no answer in time: **the outcome is unknown**, and the description says how to learn it',
+  1001: 'not JSON, or a field that is missing or malformed: all of them are named. Also other content types, with 415',
+  1002: "no or wrong key, or the merchant of the path is not the key's",
+  1003: 'another currency than COP; a token that is used; a refund of more than is left',
+  1004: 'nothing was done: not ready, overloaded, or too late; over the rate with 429. Come back after `Retry-After`',
+  1005: 'no such path, or nothing of this merchant has this id, or it has expired',
+  1006: 'the `order_id` has an approved charge, or one that is not decided yet',
+  1009: 'the body is larger than 65,536 bytes',
+  1010: 'a public key where a private one is needed',
+  2004: 'the check digit of the card number is wrong (Luhn)',
+  2005: "the card's date is past; its month ends in Bogotá",
+  2006: '`cvv2` is missing',
+  2009: "`cvv2` is not of the brand's length",
+  3001: 'declined, or the authorizer of cards surely did nothing',
+  3002: 'the card has expired at its issuer',
+  3003: 'no funds',
+  3004: 'stolen',
+  3005: 'suspicion of fraud',
+}
+
 function responseCodes(): string {
   const lines = RESPONSE_CODES.map((code) => `| \`${code}\` | ${MEANINGS[code]} | ${RESPONSE_MESSAGES[code]} |`)
   return table('| code | when | `responseMessage` |', lines)
+}
+
+function openpayErrors(): string {
+  const lines = ERROR_CODES.map((code) => `| ${code} | ${statusOf(code)} | ${ERRORS_WHEN[code]} |`)
+  return table('| `error_code` | HTTP | when |', lines)
 }
 
 function topics(): string {

@@ -57,6 +57,11 @@ export interface Refusal {
   readonly http?: number
 }
 
+/** The HTTP status a code has by itself. */
+export function statusOf(code: ErrorCode): number {
+  return ERRORS[code].http
+}
+
 /** When to come back after 429 and 503, in seconds. */
 const RETRY_AFTER_SECONDS = '1'
 const FIRST_GATEWAY_ERROR = 3_000

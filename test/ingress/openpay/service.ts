@@ -105,8 +105,8 @@ export interface Service {
   /** What the authorizer of cards was asked for. */
   readonly authorized: AuthorizationRequest[]
   readonly refunded: RefundRequest[]
-  /** Unix milliseconds, for all of it. */
-  clock: { now: () => number }
+  /** Unix milliseconds, for all of it; workers may be ahead. */
+  clock: { now: () => number; workersAheadMs: number }
   /** A path under the merchant's, and a body that is sent as JSON unless it is text. */
   call(method: string, path: string, options?: CallOptions): Promise<Answered>
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answered>
@@ -154,7 +154,7 @@ const NO_OBSERVER: WorkerObserver = {
 }
 
 async function startService(options: ServiceOptions): Promise<Service & { stop(): Promise<void> }> {
-  const clock = { now: () => options.now ?? NOW }
+  const clock = { now: () => options.now ?? NOW, workersAheadMs: 0 }
   const log = memoryLog()
   const time = { now: () => clock.now() }
   const store = createMemoryStore({ clock: time })
@@ -169,7 +169,8 @@ async function startService(options: ServiceOptions): Promise<Service & { stop()
     authorize: (request) => (authorized.push(request), cards.authorize(request)),
     refund: (request) => (refunded.push(request), cards.refund(request)),
   }
-  const shell = { clock: time, entropy: systemEntropy, keys, rules: DEFAULT_RULES }
+  const workerTime = { now: () => clock.now() + clock.workersAheadMs }
+  const shell = { clock: workerTime, entropy: systemEntropy, keys, rules: DEFAULT_RULES }
   const workers: Worker[] = []
   for (const topic of options.workers === false ? [] : [TOPIC.tokenRequests, TOPIC.purchaseRequests]) {
     const bounds = { maxRound: 200, maxInFlight: 2_000 }

@@ -43,7 +43,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
   const keys = createKeyRing(config.keys)
   const shell = { clock, entropy: systemEntropy, keys, rules: config.rules }
   const observer = workerObserver(registry, logger)
-  const cards = openAuthorizer(config.authorizer)
+  const cards = openAuthorizer(config.authorizer, logger)
   const workers = await startWorkers({ log, store, wire, shell, observer, authorizer: cards.authorizer }, config)
   await loadCards(config, { log, wire, keys, clock, logger })
   const notary = config.notary && (await startNotaryOn(log, wire, clock, config.notary, registry, logger))

@@ -46,6 +46,7 @@ export const ALLOWED_FIELDS: ReadonlySet<string> = new Set([
   'offset',
   'partition',
   'port',
+  'operation',
   'reason',
   'records',
   'requestId',

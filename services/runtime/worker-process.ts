@@ -37,7 +37,7 @@ async function run({ name, topic }: WorkerService, config: WorkerConfig, logger:
   const log = await openLog({ ...config.kafka, clientId: name, logger, onMetric: createLogMetrics(registry) })
   const store = await createRedisStore({ ...config.redis, log: logger })
   createStoreMetrics(registry, store)
-  const cards = openAuthorizer(config.authorizer)
+  const cards = openAuthorizer(config.authorizer, logger)
   let worker: Worker | null = null
   const health =
     config.healthPort === undefined

@@ -1,6 +1,9 @@
 // What must hold after any run, whatever its order: the invariants of the protocol's model, checked on the log and the
 // store.
 
+import { createAvroWire } from '../../services/adapters/avro/wire.ts'
+import { Replay } from '../../services/audit/replay/replay.ts'
+import { DEFAULT_RULES, type Rules } from '../../services/core/subject/rules.ts'
 import { evolveAll } from '../../services/core/subject/evolve.ts'
 import type { DecisionEvent, RefusalEvent } from '../../services/core/subject/event.ts'
 import { emptySlot, type SlotState } from '../../services/core/subject/state.ts'
@@ -20,7 +23,11 @@ export interface Run {
     readonly eventsBefore: number
   }[]
   readonly store: Pick<Store, 'load'>
+  /** By which it was decided; the contract's when absent. */
+  readonly shell?: { readonly rules: Rules }
 }
+
+const wire = createAvroWire()
 
 const isDecision = (event: DecisionEvent | RefusalEvent): event is DecisionEvent => event.type !== 'transaction-refused'
 
@@ -50,6 +57,18 @@ export async function checkInvariants(world: Run): Promise<void> {
   checkMovements(world)
   checkReplies(world)
   await checkStore(world, slots)
+}
+
+/** Every decision, taken again by the auditors' replay, is the one that was recorded. @throws Error naming the first that is not. */
+export async function checkReplay(world: Run): Promise<void> {
+  const rules = world.shell?.rules ?? DEFAULT_RULES
+  const replay = new Replay({ rulesFor: async () => rules })
+  for (const [i, event] of world.events.entries()) {
+    const { value } = wire.encodeEvent(event)
+    const result = await replay.take({ partition: 0, offset: BigInt(i), value, event })
+    if (result.kind === 'different' || result.kind === 'not-run')
+      throw new Error(`decided again, event ${i} is ${JSON.stringify(result)}`)
+  }
 }
 
 function checkMovements(world: Run): void {

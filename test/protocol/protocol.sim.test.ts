@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Command, Inquiry } from '../../services/core/transaction/command.ts'
 import { commands } from './commands.ts'
-import { checkInvariants, fold } from './invariants.ts'
+import { checkInvariants, checkReplay, fold } from './invariants.ts'
 import { plainKeys } from './plain-keys.ts'
 import { World, type Mistake } from './world.ts'
 
@@ -66,6 +66,7 @@ describe('the protocol in any order', () => {
       try {
         await world.runAll(mixed(world, tokens), { crashes: 3, again: 4 })
         await checkInvariants(world)
+        await checkReplay(world)
       } catch (error) {
         throw new Error(`seed ${seed}: ${(error as Error).message}\n${world.trace.slice(-60).join('\n')}`, {
           cause: error,

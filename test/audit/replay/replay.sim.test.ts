@@ -148,9 +148,10 @@ describe('replay of random traffic', () => {
     const { system, records } = await traffic(104)
     const record = once(records).find(({ event: one }) => one.command.kind === 'ACCOUNT_OPENING')
     if (!record) throw new Error('there is an opening')
-    const tampered = records.map((other) =>
-      other === record ? forged(record, { ...record.event, runId: 'another' }) : other,
-    )
+    // An equal repeat of what was forged would show that there were two.
+    const tampered = records
+      .filter((other) => other === record || !isDecision(other) || nameOf(other) !== nameOf(record))
+      .map((other) => (other === record ? forged(record, { ...record.event, runId: 'another' }) : other))
     const all = await replayed(tampered, system)
     expect(faults(all).map(({ result }) => result)).toEqual([
       { kind: 'not-run', why: 'the event before it in its slot is not the one it names' },

@@ -88,6 +88,17 @@ export class ByteReader {
     return this.raw(this.long())
   }
 
+  /**
+   * The next bytes with `before`, which was read a little earlier, directly in front of them. Moved in place, over what
+   * lay between and is not needed any more: a copy of each value would take a tenth of the time of reading.
+   */
+  joined(before: Buffer, length: number): Buffer {
+    const start = this.at - before.length
+    const datum = this.raw(length)
+    if (before.length > 0) this.#bytes.set(before, start)
+    return before.length > 0 ? this.#bytes.subarray(start, start + before.length + datum.length) : datum
+  }
+
   text(): string {
     const length = this.long()
     if (length < 0 || length > this.left) throw endsTooSoon()

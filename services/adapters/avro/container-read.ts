@@ -117,13 +117,8 @@ function rowsOf(data: Buffer, count: number, topic: string, partition: number): 
     const framing = reader.bytes()
     const length = reader.long()
     const branch = reader.long()
-    // Framing and datum lie apart by the bytes between them: one copy makes the value whole.
     const value =
-      branch === NO_VALUE
-        ? null
-        : branch === FOREIGN_VALUE
-          ? reader.bytes()
-          : Buffer.concat([framing, reader.raw(length)])
+      branch === NO_VALUE ? null : branch === FOREIGN_VALUE ? reader.bytes() : reader.joined(framing, length)
     records.push({ topic, partition, offset, key, headers, timestamp, value })
   }
   if (reader.left > 0) throw new ContainerError('the file is damaged: a block has more than its records')

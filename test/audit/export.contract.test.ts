@@ -251,7 +251,9 @@ describe('an export', () => {
       }
       expect(checkProof({ ...rest, records: [record] }, keys).proved).toBe(true)
       for (const [name, change] of Object.entries(changes)) {
-        expect(checkProof({ ...rest, records: [{ ...record, ...change }] }, keys), name).toMatchObject({ proved: false })
+        expect(checkProof({ ...rest, records: [{ ...record, ...change }] }, keys), name).toMatchObject({
+          proved: false,
+        })
       }
       expect(checkProof({ ...rest, records: [record] }, publicKeysOf(OTHER_KEYS)).records[0]?.problem).toBe(
         'wrong signature',

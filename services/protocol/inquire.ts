@@ -1,25 +1,48 @@
 // An inquiry: what is recorded of a scope, once it is on the log. Changes nothing and leaves no event.
 
+import { secretName } from '../core/card-token/card-token.ts'
+import type { SlotState } from '../core/subject/state.ts'
 import type { Inquiry } from '../core/transaction/command.ts'
-import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
+import { scopeKey, scopeSlot, type Scope } from '../core/transaction/scope.ts'
 import { cardTokenName, CLAIM, LIVE, outcomeName } from './entries.ts'
 import { replyOf } from './emit.ts'
-import { ContentionError, load, MAX_ATTEMPTS, publish, type Part, type Protocol, type Shell } from './operations.ts'
+import {
+  ContentionError,
+  load,
+  MAX_ATTEMPTS,
+  publish,
+  type Part,
+  type Protocol,
+  type ReplyBody,
+  type Shell,
+} from './operations.ts'
 
 /** @throws ContentionError when the connection changed too often. */
 export function* inquire({ of, inquiryId }: Inquiry, shell: Shell): Protocol {
   const scope = scopeKey(of)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const slot = yield* whereDecided(scope)
-    const shown = of.transactionCode === 'CARD_TOKENIZATION' ? cardTokenName(of.consecutive) : LIVE
-    const state = (yield* load([{ slot, names: [outcomeName(scope), shown] }])).state(slot)
+    const state = (yield* load([{ slot, names: [outcomeName(scope), ...namesShown(of)] }])).state(slot)
     const outcome = state.outcomes.get(scope)
     if (!outcome) return { scope, fingerprint: '', inquiryId, found: false, tokenShown: false }
     if ((yield* publish([{ slot, version: state.version }])) === 'done') {
-      return replyOf({ scope, fingerprint: '', inquiryId }, outcome, state, shell)
+      return withoutLostToken(replyOf({ scope, fingerprint: '', inquiryId }, outcome, state, shell), of, state)
     }
   }
   throw new ContentionError('too many conflicts')
+}
+
+/** Entries besides the outcome that the reply shows of. */
+function namesShown({ transactionCode, consecutive: tokenHash }: Scope): readonly string[] {
+  if (transactionCode !== 'CARD_TOKENIZATION') return [LIVE]
+  return [cardTokenName(tokenHash), secretName('cardkey', tokenHash)]
+}
+
+/** A card token that is not spent and has lost its key can be charged no more: it is over, as if its time were. */
+function withoutLostToken(reply: ReplyBody, { consecutive: tokenHash }: Scope, state: SlotState): ReplyBody {
+  const { cardToken } = reply
+  const usable = cardToken === undefined || cardToken.spent || state.secrets.has(secretName('cardkey', tokenHash))
+  return usable ? reply : { ...reply, cardToken: undefined }
 }
 
 /** The slot whose unit records, or would record, the outcome of a scope. */

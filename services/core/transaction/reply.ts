@@ -22,7 +22,7 @@ export interface Reply {
   /** What a claimed token was bound to. */
   readonly amountMinor?: AmountMinor
   readonly accountType?: AccountType
-  /** Of a tokenization, as it is now. */
+  /** Of a tokenization, as it is now; absent from the answer to an inquiry when its key is gone before it was spent. */
   readonly cardToken?: ShownCardToken & { readonly spent: boolean }
   /** Of a charge, or of the charge that was refunded: as it is now. Time and number beside it are the charge's. */
   readonly charge?: Charge

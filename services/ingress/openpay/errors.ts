@@ -97,7 +97,10 @@ const FAULTS: Readonly<Record<Fault, Refusal>> = {
   'not-json-type': { code: 1001, http: 415, description: 'El tipo de contenido debe ser application/json.' },
   'too-many': { code: 1004, http: 429, description: 'El comercio superó su límite de solicitudes por segundo.' },
   unavailable: { code: 1004 },
-  internal: { code: 1000 },
+  internal: {
+    code: 1000,
+    description: 'Ocurrió un error interno en el servidor. No se conoce el resultado de la operación.',
+  },
 }
 
 export function answerFault(fault: Fault, reply: FastifyReply): FastifyReply {

@@ -3,8 +3,10 @@
 
 import { z } from 'zod'
 import { iso31661Alpha2ToNumeric } from 'iso-3166'
-import { minorOfPesos } from '../../core/money/amount.ts'
+import { MAX_AMOUNT_MINOR, minorOfPesos } from '../../core/money/amount.ts'
 import { monthOf } from './card.ts'
+
+const MINOR_PER_PESO = 100
 
 const characters = (text: string) => [...text].length
 
@@ -16,19 +18,28 @@ export const text = (max: number) =>
     .refine((value) => value.isWellFormed() && value.trim() !== '' && characters(value) <= max)
     .meta({ minLength: 1, maxLength: max })
 
-/** Digits as text, or as a number that still has all of them. */
-const digits = z
-  .union([z.string().regex(/^[0-9]+$/), z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)])
-  .transform(String)
+/** `min` to `max` digits as text, or as a number that still has all of them. */
+const digits = (min: number, max: number) =>
+  z
+    .union([
+      z.string().regex(new RegExp(`^[0-9]{${min},${max}}$`)),
+      z
+        .number()
+        .int()
+        .min(0)
+        .max(Number.MAX_SAFE_INTEGER)
+        .refine((value) => String(value).length >= min && String(value).length <= max),
+    ])
+    .transform(String)
 
-export const cardNumber = digits.refine((value) => value.length >= 13 && value.length <= 19)
+export const cardNumber = digits(13, 19)
 
 /** Any digits: how many there must be is the brand's to say. */
-export const securityCode = digits.refine((value) => value.length <= 19)
+export const securityCode = digits(1, 19)
 
 /** `01`-`12`, also without its zero. */
-export const month = digits.transform((value, context) => {
-  const known = value.length <= 2 ? monthOf(value) : null
+export const month = digits(1, 2).transform((value, context) => {
+  const known = monthOf(value)
   if (known !== null) return known
   context.addIssue({ code: 'custom' })
   return z.NEVER
@@ -39,9 +50,13 @@ export const year = z
   .union([z.string().regex(/^[0-9]{2}$/), z.number().int().min(0).max(99)])
   .transform((value) => String(value).padStart(2, '0'))
 
-const countryCode = z.string().refine((value) => Object.hasOwn(iso31661Alpha2ToNumeric, value))
+/** ISO 3166-1 alpha-2. */
+const countryCode = z
+  .string()
+  .refine((value) => Object.hasOwn(iso31661Alpha2ToNumeric, value))
+  .meta({ pattern: '^[A-Z]{2}$' })
 
-const postalCode = z.union([text(20), digits.refine((value) => value.length <= 20)])
+const postalCode = z.union([text(20), z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).transform(String)])
 
 export const address = z.object({
   line1: text(200),
@@ -54,9 +69,16 @@ export const address = z.object({
 })
 
 /** Pesos as sent, minor units inside. */
-export const amount = z.number().transform((pesos, context) => {
-  const minor = minorOfPesos(pesos)
-  if (minor !== null) return minor
-  context.addIssue({ code: 'custom' })
-  return z.NEVER
-})
+export const amount = z
+  .number()
+  .meta({
+    description: 'Pesos, with at most two decimals.',
+    exclusiveMinimum: 0,
+    maximum: MAX_AMOUNT_MINOR / MINOR_PER_PESO,
+  })
+  .transform((pesos, context) => {
+    const minor = minorOfPesos(pesos)
+    if (minor !== null) return minor
+    context.addIssue({ code: 'custom' })
+    return z.NEVER
+  })

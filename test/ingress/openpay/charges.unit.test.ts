@@ -183,9 +183,23 @@ describe('charging a card token', () => {
     expect(keyEntry).toMatch(/^cardkey/)
     const slot = /\{(.*)\}/.exec(keyEntry ?? '')?.[1] ?? ''
     const name = `cardkey:${keyEntry?.split('}:')[1]}`
+    expect((await service.get(`/tokens/${source}`)).status).toBe(200)
     await service.store.stash(slot, [{ name, value: 'x', expiresAt: NOW }])
+    expect((await service.get(`/tokens/${source}`)).body.error_code).toBe(1005)
     expect((await service.post('/charges', charge(source))).body.error_code).toBe(1005)
     expect(service.authorized).toEqual([])
+  })
+
+  it('takes a token whose key opens nothing for expired, and goes on', async () => {
+    const service = await start()
+    const source = await service.token()
+    const keyEntry = secretsOf(service).find((name) => name.startsWith('cardkey')) ?? ''
+    const slot = /\{(.*)\}/.exec(keyEntry)?.[1] ?? ''
+    const name = `cardkey:${keyEntry.split('}:')[1]}`
+    await service.store.stash(slot, [{ name, value: 'AQJzMQ', expiresAt: NOW + 60_000 }])
+    expect((await service.post('/charges', charge(source))).body.error_code).toBe(1005)
+    expect(service.authorized).toEqual([])
+    expect((await service.post('/charges', charge(await service.token()))).status).toBe(200)
   })
 
   it('says 1004 of a charge that came too late, and leaves its token', async () => {

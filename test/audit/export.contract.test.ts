@@ -251,7 +251,7 @@ describe('an export', () => {
       }
       expect(checkProof({ ...rest, records: [record] }, keys).proved).toBe(true)
       for (const [name, change] of Object.entries(changes)) {
-        expect(checkProof({ ...rest, records: [{ ...record, ...change }] }, keys), name).toMatchObject({
+        expect(checkProof({ ...rest, records: [{ ...record, ...change }] }, keys), `${name}`).toMatchObject({
           proved: false,
         })
       }

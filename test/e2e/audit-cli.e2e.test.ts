@@ -98,12 +98,12 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
 
   it('ends with 2 and a sentence where there is nothing, nobody, or another topic', async () => {
     for (const command of [['verify'], ['export', join(folder, 'none')], ['prove', 'c-1']]) {
-      expect(await audit('empty', ...command), command.join(' ')).toMatchObject({
+      expect(await audit('empty', ...command), `${command.join(' ')}`).toMatchObject({
         code: 2,
         stdout: '',
         stderr: expect.stringMatching(/no event/),
       })
-      expect(await audit('nobody', ...command), command.join(' ')).toMatchObject({
+      expect(await audit('nobody', ...command), `${command.join(' ')}`).toMatchObject({
         code: 2,
         stdout: '',
         stderr: expect.stringMatching(/no embedded service answers/),
@@ -183,7 +183,7 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
         child.once('close', resolve)
         void reading.promise.then(() => child.kill('SIGINT'))
       })
-      expect({ code, stdout }, command.join(' ')).toEqual({ code: 130, stdout: '' })
+      expect({ code, stdout }, `${command.join(' ')}`).toEqual({ code: 130, stdout: '' })
       expect(stderr).toMatch(/interrupted: nothing was printed/)
     }
     expect(await readdir(target)).toEqual([])

@@ -25,8 +25,11 @@ const RETRY_MAX_MS = 5_000
 const PULSE_MS = 1_000
 /** How often the position up to which the store holds the log is noted. */
 const NOTE_EVERY_MS = 5_000
-/** Between two looks at the epochs: all that was acknowledged meanwhile is confirmed by one. */
-const CONFIRM_EVERY_MS = 20
+/**
+ * Between the beginnings of two looks at the epochs: all that was acknowledged meanwhile is confirmed by one. The first
+ * is at once: what is not confirmed yet is published again by another service that comes to the same slot.
+ */
+const CONFIRM_EVERY_MS = 4
 
 /** For a step of a catch-up to end before the process does. */
 const STOP_MS = 1_000
@@ -81,6 +84,7 @@ export class Recovery implements Fence {
   #waiting: ((term: Term) => void)[] = []
   #look: Promise<boolean> | null = null
   #looking: Promise<unknown> = Promise.resolve()
+  #lookedAt = -CONFIRM_EVERY_MS
   #wake: () => void = () => undefined
   #notedAt = 0
   #noted: readonly bigint[] = []
@@ -121,8 +125,11 @@ export class Recovery implements Fence {
   }
 
   async #lookSoon(): Promise<boolean> {
-    await Promise.all([this.#looking, sleep(CONFIRM_EVERY_MS)])
+    await this.#looking
+    const early = this.#lookedAt + CONFIRM_EVERY_MS - performance.now()
+    if (early > 0) await sleep(early)
     this.#look = null
+    this.#lookedAt = performance.now()
     const looking = this.#unchanged()
     this.#looking = looking.catch(() => undefined)
     return looking

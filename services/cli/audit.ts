@@ -9,6 +9,7 @@ import { addProve } from './audit/prove.ts'
 import { addVerify } from './audit/verify.ts'
 import { addKeys } from './audit/keys.ts'
 import { addReconcile } from './audit/reconcile.ts'
+import { addDump, addRebuild } from './audit/rebuild.ts'
 import { addReplay } from './audit/replay.ts'
 import { addTimeline } from './audit/timeline.ts'
 
@@ -16,6 +17,8 @@ import { addTimeline } from './audit/timeline.ts'
 const COMMANDS: readonly ((program: Command) => void)[] = [
   addVerify,
   addReplay,
+  addRebuild,
+  addDump,
   addTimeline,
   addReconcile,
   addExport,

@@ -1,5 +1,7 @@
 // Kafka and Redis as containers, by Testcontainers. Must not be needed: plain processes stand in where Docker is
 // missing.
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GenericContainer, getContainerRuntimeClient, ImageName, Wait, type StartedTestContainer } from 'testcontainers'
@@ -134,6 +136,10 @@ function faulty(container: StartedTestContainer, dataDir: string, answers: () =>
         if (performance.now() > deadline) throw new Error('a container that was started again does not answer')
         await sleep(PROBE_EVERY_MS)
       }
+    },
+    keep: async () => {
+      const archive = await buffer(await container.copyArchiveFromContainer(dataDir))
+      return async () => container.copyArchiveToContainer(Readable.from([archive]), dirname(dataDir))
     },
     // The archive is not compressed: its bytes are those of the files.
     files: async () => [{ name: dataDir, bytes: await buffer(await container.copyArchiveFromContainer(dataDir)) }],

@@ -1,6 +1,6 @@
 // A Kafka and a Redis of one's own, to be killed and started again on the same port and data. Plain processes where
 // those can be had, else containers. For tests of what the service does without them; nobody else may use these servers.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startKafka } from '../../scripts/kafka.ts'
@@ -19,6 +19,8 @@ export interface FaultyServer {
   kill(): Promise<void>
   /** Again, on the same port and data. Resolves when it answers. */
   start(): Promise<void>
+  /** A copy of its disk as it is now. Once it is killed, the result puts that copy back. */
+  keep(): Promise<() => Promise<void>>
   /** Everything on its disk now, its own log included. */
   files(): Promise<readonly FileBytes[]>
 }
@@ -89,6 +91,14 @@ function faulty(first: ServerProcess, folder: string, startAgain: () => Promise<
     kill: async () => void (await running.kill()),
     start: async () => {
       running = await startAgain()
+    },
+    keep: async () => {
+      const copy = mkdtempSync(join(tmpdir(), 'kept-'))
+      cpSync(folder, copy, { recursive: true })
+      return async () => {
+        rmSync(folder, { recursive: true, force: true })
+        renameSync(copy, folder)
+      }
     },
     files: async () =>
       readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -41,6 +41,8 @@ export interface CatchUpOptions {
   /** Whose barriers to look for. */
   readonly epoch: number
   readonly onProgress?: (state: CatchUpState) => void
+  /** Only these slots and claims of these; all by default. */
+  readonly only?: (slot: string) => boolean
   /** Asked between batches. */
   readonly stopped: () => boolean
 }
@@ -86,8 +88,9 @@ class Run {
   constructor(options: CatchUpOptions, total: number) {
     this.#options = options
     this.#total = total
-    const { upkeep, rules, clock, progress } = options
-    this.#restorer = new Restorer({ upkeep, rules, now: () => clock.now(), fromEmpty: progress.size === 0 })
+    const { upkeep, rules, clock, progress, only } = options
+    const fromEmpty = progress.size === 0
+    this.#restorer = new Restorer({ upkeep, rules, now: () => clock.now(), fromEmpty, ...(only ? { only } : {}) })
   }
 
   /** @returns the offset of the first barrier of the epoch; that of the end when it is not in this stretch. */

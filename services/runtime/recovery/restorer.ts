@@ -36,6 +36,8 @@ export interface RestorerOptions {
   readonly now: () => number
   /** The store was empty: a slot whose first event comes is not read before. */
   readonly fromEmpty?: boolean
+  /** Only these slots; all by default. */
+  readonly only?: (slot: string) => boolean
 }
 
 interface Group {
@@ -68,7 +70,7 @@ export class Restorer {
     for (const { event, hash } of logged) {
       if (event.type === 'rules-published' || event.type === 'epoch-raised') continue
       this.#collectClaims(event.claims, event.type === 'transaction-refused' ? event.now : event.drawn.now, claims)
-      if (event.type === 'transaction-refused') continue
+      if (event.type === 'transaction-refused' || this.#options.only?.(event.slot) === false) continue
       const group = groups.get(event.slot)
       if (group) group.events.push({ event, hash })
       else groups.set(event.slot, { slot: event.slot, events: [{ event, hash }] })
@@ -103,6 +105,7 @@ export class Restorer {
     for (const { scope, claim } of refs) {
       const slot = scopeSlot(scope)
       const expiresAt = claimExpiresAt(now, codeOf(scope), this.#options.rules)
+      if (this.#options.only?.(slot) === false) continue
       if (expiresAt > this.#options.now() && !claims.has(slot))
         claims.set(slot, { slot, value: claimText(claim), expiresAt })
     }

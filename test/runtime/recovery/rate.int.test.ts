@@ -1,7 +1,7 @@
 // How fast a store is made again from a real topic, against a bare read of that topic and bare writes of as much, in the
 // same run; and that memory stays flat. REBUILD_EVENTS for more events than the few that every run of the tests takes.
 import { randomBytes } from 'node:crypto'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createKafkaLog } from '../../../services/adapters/kafka/log.ts'
 import { createTopics } from '../../../services/adapters/kafka/topics.ts'
 import { createRedisStore } from '../../../services/adapters/redis/store.ts'
@@ -66,8 +66,9 @@ it(`makes ${EVENTS} events into a store at half the rate of a bare read or write
   await createTopics({ brokers, clientId: 'rate', logger: silent }, TOPICS)
   const log = await createKafkaLog({ brokers, clientId: 'rate', logger: silent })
   const store = await createRedisStore({ url, keyPrefix: `rate${randomBytes(4).toString('hex')}:` })
-  const begins = await endsOf(log, TOPIC.events)
-  let batch: Parameters<typeof log.publish>[0][number][] = []
+  // A topic that was just made has no leader for a moment.
+  const begins = await vi.waitFor(() => endsOf(log, TOPIC.events), { timeout: 10_000, interval: 200 })
+  const batch: Parameters<typeof log.publish>[0][number][] = []
   for (const { slot: key, value } of copies(await decided(), EVENTS)) {
     batch.push({ topic: TOPIC.events, key, value, headers: { epoch: '999' } })
     if (batch.length >= BATCH) await log.publish(batch.splice(0))

@@ -2,7 +2,6 @@
 
 import { createHmac, randomUUID } from 'node:crypto'
 import { request } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { AspenAppConfig } from '../../../services/runtime/apps-aspen.ts'
 
@@ -10,9 +9,14 @@ const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('ba
 const mac = (text: string, secret: string, hash = 'sha256') => createHmac(hash, secret).update(text).digest('base64url')
 
 /** A JWT of these claims. */
-export function jwt(claims: unknown, secret: string, header: object = { typ: 'JWT', alg: 'HS256' }): string {
+export function jwt(
+  claims: unknown,
+  secret: string,
+  header: object = { typ: 'JWT', alg: 'HS256' },
+  hash = 'sha256',
+): string {
   const signed = `${part(header)}.${part(claims)}`
-  return `${signed}.${mac(signed, secret)}`
+  return `${signed}.${mac(signed, secret, hash)}`
 }
 
 /** The claims of a JWT, after its signature was checked. */
@@ -94,15 +98,13 @@ function answerOf(status: number, reason: string, headers: Record<string, unknow
 
 /** One call over a real socket, with the bytes of the reason phrase as Latin-1: Node reads heads so. */
 export async function overSocket(
-  ingress: FastifyInstance,
+  url: string,
   method: string,
-  path: string,
   headers: Record<string, string>,
   body = '',
 ): Promise<Answer> {
-  const { port } = ingress.server.address() as AddressInfo
   return new Promise((resolve, reject) => {
-    const call = request({ port, host: '127.0.0.1', method, path, headers }, (response) => {
+    const call = request(url, { method, headers }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () =>

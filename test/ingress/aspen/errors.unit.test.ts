@@ -149,10 +149,10 @@ describe('over a real connection', () => {
   it('a client that reads Latin-1 sees text and number, on a connection that stays good', async () => {
     const { app } = await start()
     await app.listen({ host: '127.0.0.1', port: 0 })
-    const path = '/api/app/tokens/channels'
-    const refused = await overSocket(app, 'GET', path, { authorization: credentials('nobody', 'x') })
+    const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/api/app/tokens/channels`
+    const refused = await overSocket(url, 'GET', { authorization: credentials('nobody', 'x') })
     expect(refused.reason).toBe(`${EVENTS.wrongBasic.message} EventId: (20005)`)
-    expect((await overSocket(app, 'GET', path, BASIC)).status).toBe(200)
+    expect((await overSocket(url, 'GET', BASIC)).status).toBe(200)
     const client = aspenClient(app, ASPEN_APP)
     expect((await client.signIn()).status).toBe(200)
   })

@@ -1,5 +1,5 @@
 // Checkpoints: signed statements on what `authorization.events` held, each naming the one before. Pure but for hashing;
-// the form is explained in services/decisions/0017-checkpoints.md and must stay readable for ever.
+// the form is explained in services/decisions/0018-checkpoints.md and must stay readable for ever.
 
 import type { Checkpoint, CheckpointRange } from '../ports/wire.ts'
 import { sha256 } from './merkle.ts'

@@ -47,7 +47,7 @@ export function addVerify(program: Command): void {
       'after',
       `
 Faults: changed, missing, added, moved, forked, wrong signature. In each partition the first one is told.
-What it proves and what not: services/decisions/0017-checkpoints.md. Keep the last line of a report: with --expect the next
+What it proves and what not: services/decisions/0018-checkpoints.md. Keep the last line of a report: with --expect the next
 run shows that nothing was cut off behind it.`,
     )
     .action((options: Options) =>

@@ -57,6 +57,7 @@ async function run(config: EmbeddedConfig, logger: Logger): Promise<void> {
     logger,
     registry,
     evertecApps: config.apps.evertec,
+    remoteCards: { ranges: config.remoteCardRanges, secrets: store },
     openpay: { merchants: config.apps.openpay, cardTokens: config.cardTokens, secrets: store },
     aspen: { apps: config.apps.aspen, sessions: createMemorySessions({ clock }), delivery },
     ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),

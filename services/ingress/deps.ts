@@ -80,6 +80,14 @@ export interface OpenpaySetup {
   readonly secrets: Pick<Store, 'stash'>
 }
 
+/** Cards whose funds another authorizer holds. */
+export interface RemoteCards {
+  /** Leading digits. */
+  readonly ranges: readonly string[]
+  /** Keeps the keys of their numbers until the request's deadline. */
+  readonly secrets: Pick<Store, 'stash'>
+}
+
 /** What the Aspen dialect needs besides. Sessions and delivery are their owner's to close. */
 export interface AspenSetup {
   readonly apps: readonly AspenAppConfig[]
@@ -93,6 +101,8 @@ export interface IngressDeps {
   readonly keys: KeyRing
   readonly clock: Clock
   readonly evertecApps: readonly EvertecAppConfig[]
+  /** Absent: no card is another authorizer's. */
+  readonly remoteCards?: RemoteCards
   readonly openpay: OpenpaySetup
   readonly aspen: AspenSetup
   /** Where callers reach the service, without a slash at its end. Absent: as a call's Host says. */

@@ -35,6 +35,7 @@ async function run(config: IngressConfig, logger: Logger): Promise<void> {
     keys: createKeyRing(config.keys),
     clock: { now: () => Date.now() },
     evertecApps: config.apps.evertec,
+    remoteCards: { ranges: config.remoteCardRanges, secrets: store },
     openpay: { merchants: config.apps.openpay, cardTokens: config.cardTokens, secrets: store },
     aspen: { apps: config.apps.aspen, sessions, delivery },
     ...(config.publicUrl === undefined ? {} : { publicUrl: config.publicUrl }),

@@ -2,7 +2,7 @@
 // claim the scope, go on with the claim's subject, decide, one unit, its event on the log, then the reply.
 
 import { decideVerdict } from '../core/purchase/judge-token.ts'
-import { secretName } from '../core/card-token/card-token.ts'
+import { purchaseKeyName } from '../core/card-token/card-token.ts'
 import type { TokenSpending } from '../core/transaction/command.ts'
 import type { AuthorizationRequest } from '../ports/card-authorizer.ts'
 import { authorize, decideAsking, dropApproval, goOnPending, nothingLearnt, opened, type Learnt } from './remote.ts'
@@ -65,7 +65,7 @@ interface Turn extends Job {
 export function* transact(command: Placed, presented: string, shell: Shell): Protocol {
   const scope = scopeKey(command.scope)
   const at = scopeSlot(scope)
-  const atNames = [CLAIM, outcomeName(scope), ...(isRemote(command) ? [secretName('cardkey', scope)] : [])]
+  const atNames = [CLAIM, outcomeName(scope), ...keyNames(command)]
   const learnt = nothingLearnt()
   const { card, slot, tokenSlot } = yield* placeOf(command, presented, shell)
   const job: Job = { command, shell, scope, presented, card }
@@ -174,11 +174,16 @@ function isRemote(command: Placed): command is TokenSpending {
   return isSpending(command) && command.remote === true
 }
 
+function keyNames(command: Placed): string[] {
+  if (!isRemote(command) || command.sealedNumber === undefined) return []
+  return [purchaseKeyName(scopeKey(command.scope), command.sealedNumber)]
+}
+
 /** What the other authorizer is asked; null when the store has lost the key of the card's number, or it opens nothing. */
 function requestOf(command: TokenSpending, { secrets }: SlotState, shell: Shell): AuthorizationRequest | null {
   const key = scopeKey(command.scope)
-  const wrapped = secrets.get(secretName('cardkey', key))
   const { sealedNumber } = command
+  const wrapped = sealedNumber === undefined ? undefined : secrets.get(purchaseKeyName(key, sealedNumber))
   if (wrapped === undefined || sealedNumber === undefined) return null
   const cardNumber = opened(() => shell.keys.openCard(sealedNumber, wrapped, key))
   if (cardNumber === null) return null

@@ -1,7 +1,8 @@
-// Configuration of card tokens at the edge: how long they and their security codes live, and which ranges are private.
+// Configuration of cards at the edge: how long card tokens and their security codes live, which ranges are private, and
+// which are another authorizer's.
 
 import { z } from 'zod'
-import { variable, type Values } from './env.ts'
+import { optionalVariable, variable, type Values } from './env.ts'
 import { wholeNumber } from './env-values.ts'
 
 const MAX_RANGES = 1_000
@@ -33,6 +34,14 @@ export const cardTokenVariables = {
   PRIVATE_CARD_RANGES: variable(ranges, {
     fallback: '603959',
     description: 'Leading digits of private cards, divided by commas: their brand is `private`.',
+  }),
+} as const
+
+export const remoteCardVariables = {
+  REMOTE_CARD_RANGES: optionalVariable(ranges, {
+    description:
+      'Leading digits of cards whose funds the authorizer of cards holds, divided by commas: it is asked for their ' +
+      'purchases and withdrawals.',
   }),
 } as const
 

@@ -18,7 +18,7 @@ import {
   type CommonConfig,
 } from './config-groups.ts'
 import { authorizerOf, authorizerVariables, type AuthorizerConfig } from './config-authorizer.ts'
-import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
+import { cardTokensOf, cardTokenVariables, remoteCardVariables, type CardTokenConfig } from './config-card-tokens.ts'
 import { signingOf, type SigningConfig } from './config-audit.ts'
 import { deliveryOf, deliveryVariables, type DeliveryConfig } from './config-delivery.ts'
 import { readEnv, type Environment } from './env.ts'
@@ -28,6 +28,7 @@ export const EMBEDDED_VARIABLES = {
   LOG_LEVEL: { ...commonVariables.LOG_LEVEL, fallback: 'warn' },
   ...httpVariables,
   ...cardTokenVariables,
+  ...remoteCardVariables,
   ...deliveryVariables,
   BATCH_RECORDS: workerVariables.BATCH_RECORDS,
   MAX_IN_FLIGHT: workerVariables.MAX_IN_FLIGHT,
@@ -49,6 +50,8 @@ export interface EmbeddedConfig extends CommonConfig {
   readonly maxInFlight: number
   readonly authorizer: AuthorizerConfig
   readonly cardTokens: CardTokenConfig
+  /** Leading digits of cards whose funds another authorizer holds. */
+  readonly remoteCardRanges: readonly string[]
   readonly apps: Apps
   readonly keys: KeyRingConfig
   readonly rules: Rules
@@ -71,6 +74,7 @@ export function readEmbeddedConfig(env: Environment): EmbeddedConfig {
     maxInFlight: values.MAX_IN_FLIGHT,
     authorizer: authorizerOf(values, apps, values.ENVIRONMENT),
     cardTokens: cardTokensOf(values),
+    remoteCardRanges: values.REMOTE_CARD_RANGES ?? [],
     apps,
     keys: keysOf(values.KEYS, apps.keys),
     rules: rulesOf(values),

@@ -18,7 +18,7 @@ import {
   type KafkaConfig,
   type RedisConfig,
 } from './config-groups.ts'
-import { cardTokensOf, cardTokenVariables, type CardTokenConfig } from './config-card-tokens.ts'
+import { cardTokensOf, cardTokenVariables, remoteCardVariables, type CardTokenConfig } from './config-card-tokens.ts'
 import { deliveryOf, deliveryVariables, type DeliveryConfig } from './config-delivery.ts'
 import { readEnv, type Environment } from './env.ts'
 
@@ -28,6 +28,7 @@ export const INGRESS_VARIABLES = {
   ...deliveryVariables,
   ...ingressVariables,
   ...cardTokenVariables,
+  ...remoteCardVariables,
   ...kafkaVariables,
   ...redisVariables,
   ...appsVariables,
@@ -43,6 +44,8 @@ export interface IngressConfig extends CommonConfig {
   readonly replyPartition?: number
   readonly kafka: KafkaConfig
   readonly cardTokens: CardTokenConfig
+  /** Leading digits of cards whose funds another authorizer holds. */
+  readonly remoteCardRanges: readonly string[]
   /** Keeps the keys and codes of card tokens, and is asked whether it answers. */
   readonly redis: RedisConfig
   readonly apps: Apps
@@ -62,6 +65,7 @@ export function readIngressConfig(env: Environment): IngressConfig {
     delivery: deliveryOf(values, apps, values.ENVIRONMENT),
     ...(values.REPLY_PARTITION === undefined ? {} : { replyPartition: values.REPLY_PARTITION }),
     cardTokens: cardTokensOf(values),
+    remoteCardRanges: values.REMOTE_CARD_RANGES ?? [],
     kafka: kafkaOf(values),
     redis: redisOf(values),
     apps,

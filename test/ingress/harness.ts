@@ -19,6 +19,7 @@ import {
   type IngressLimits,
   type Logger,
   type OpenpaySetup,
+  type RemoteCards,
 } from '../../services/ingress/deps.ts'
 import type { KeyRing } from '../../services/ports/keys.ts'
 import type { Log, LogRecord } from '../../services/ports/log.ts'
@@ -215,6 +216,7 @@ export interface HarnessOptions {
   readonly replyPartition?: number
   readonly keys?: KeyRing
   readonly openpay?: OpenpaySetup
+  readonly remoteCards?: RemoteCards
 }
 
 /** No merchants, and nothing that keeps secrets. */
@@ -251,6 +253,7 @@ export async function startIngress(options: HarnessOptions = {}): Promise<Harnes
     publicUrl: options.publicUrl,
     evertecApps: options.apps ?? [APP, OTHER_APP, DISABLED_APP, SLOW_APP],
     openpay: options.openpay ?? NO_OPENPAY,
+    remoteCards: options.remoteCards,
     limits: { ...DEFAULT_LIMITS, replyTimeoutMs: 2_000, probeIntervalMs: 50, ...options.limits },
     replyPartition: options.replyPartition,
     storePing: options.storePing,

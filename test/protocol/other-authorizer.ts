@@ -2,6 +2,7 @@
 // its reversal is not done), the way keeps none. It knows what money is taken, and notices what may never be asked.
 
 import type { DecisionEvent, RefusalEvent } from '../../services/core/subject/event.ts'
+import type { AuthorizerDecline } from '../../services/core/transaction/authorizer-answer.ts'
 import type { Answered, AuthorizationRequest, RefundRequest } from '../../services/ports/card-authorizer.ts'
 import type { RemoteCall } from '../../services/protocol/operations.ts'
 
@@ -30,7 +31,7 @@ const UNKNOWN: Answered = { kind: 'unknown' }
 export class OtherAuthorizer {
   readonly trace: string[] = []
   readonly #fate: () => Fate
-  readonly #declined: (cardNumber: string) => boolean
+  readonly #declined: (cardNumber: string) => AuthorizerDecline | undefined
   readonly #mistake: AskingMistake | undefined
   readonly #known = new Map<string, Authorization>()
   readonly #requests = new Map<string, AuthorizationRequest>()
@@ -38,9 +39,12 @@ export class OtherAuthorizer {
   readonly #refundAnswers = new Map<string, Answered>()
   #late: (() => void)[] = []
 
-  constructor(fate: () => Fate, options: { declined?: (cardNumber: string) => boolean; mistake?: AskingMistake } = {}) {
+  constructor(
+    fate: () => Fate,
+    options: { declined?: (cardNumber: string) => AuthorizerDecline | undefined; mistake?: AskingMistake } = {},
+  ) {
     this.#fate = fate
-    this.#declined = options.declined ?? (() => false)
+    this.#declined = options.declined ?? (() => undefined)
     this.#mistake = options.mistake
   }
 
@@ -115,9 +119,8 @@ export class OtherAuthorizer {
   #authorize({ key, cardNumber, amountMinor }: AuthorizationRequest): Answered {
     const known = this.#known.get(key)
     if (known) return known.reversed ? { kind: 'not-done' } : known.answer
-    const answer: Answered = this.#declined(cardNumber)
-      ? { kind: 'declined', code: '51' }
-      : { kind: 'approved', authorizationNumber: '777777' }
+    const code = this.#declined(cardNumber)
+    const answer: Answered = code ? { kind: 'declined', code } : { kind: 'approved', authorizationNumber: '777777' }
     this.#known.set(key, { answer, amountMinor, refunds: new Map(), reversed: false })
     return answer
   }

@@ -1,7 +1,7 @@
 // Commands about cards whose funds another authorizer holds, with the secrets that an edge keeps for them.
 
 import { amountMinor } from '../../services/core/money/amount.ts'
-import { secretName } from '../../services/core/card-token/card-token.ts'
+import { purchaseKeyName, secretName } from '../../services/core/card-token/card-token.ts'
 import type {
   CardCharge,
   CardTokenization,
@@ -43,7 +43,8 @@ export async function stashFor(store: Store, { scope, ...command }: TokenSpendin
   }
   const key = scopeKey(scope)
   const value = plainKeys.sealCard('', key).wrappedKey
-  await store.stash(scopeSlot(key), [{ name: secretName('cardkey', key), value, expiresAt: FAR }])
+  const name = purchaseKeyName(key, ('sealedNumber' in command && command.sealedNumber) || '')
+  await store.stash(scopeSlot(key), [{ name, value, expiresAt: FAR }])
 }
 
 export function tokenization(id: string, card = '4111111111111111'): CardTokenization {

@@ -16,7 +16,7 @@ const BOUNDS: Bounds = {
 }
 const CARD = '4111111111111111'
 const POOR_CARD = '4444444444444448'
-const declined = (cardNumber: string) => cardNumber === POOR_CARD
+const declined = (cardNumber: string) => (cardNumber === POOR_CARD ? '51' : undefined)
 
 type Wrong = Mistake | AskingMistake
 const ASKING: readonly Wrong[] = [

@@ -71,9 +71,20 @@ export interface OrderHold {
 export const SECRET_KINDS = ['cardkey', 'securitycode'] as const
 export type SecretKind = (typeof SECRET_KINDS)[number]
 
-/** Name of a secret: `id` is a card token's hash, or the scope of a purchase that another authorizer decides. */
+/** Name of a secret: `id` is a card token's hash, or says which sealed number of a purchase it opens. */
 export function secretName(kind: SecretKind, id: string): string {
   return `${kind}:${id}`
+}
+
+/** Characters of a sealed number that tell it from others: its nonce. */
+const NONCE_CHARACTERS = 16
+
+/**
+ * Name of the key of a purchase that another authorizer decides, on its scope's slot. Each request has a sealed number
+ * and a key of its own, so that one that is repeated does not take the key of another that is on its way.
+ */
+export function purchaseKeyName(scope: string, sealedNumber: SealedNumber): string {
+  return secretName('cardkey', `${scope}:${sealedNumber.slice(0, NONCE_CHARACTERS)}`)
 }
 
 /** What of a charge is not refunded, or about to be. */

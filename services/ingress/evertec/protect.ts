@@ -2,8 +2,10 @@
 // content gets its fingerprint. Nothing that leaves here holds a card number, a document number or a token in clear.
 
 import type { TokenGeneration, TokenSpending, Undoing } from '../../core/transaction/command.ts'
-import { scopeKey, type Scope } from '../../core/transaction/scope.ts'
+import { scopeKey, scopeSlot, type Scope } from '../../core/transaction/scope.ts'
+import { purchaseKeyName } from '../../core/card-token/card-token.ts'
 import type { KeyRing } from '../../ports/keys.ts'
+import type { Secret } from '../../ports/store.ts'
 import { protectedCard, protectedDocument, protectedText, withTerminal } from '../protect/numbers.ts'
 import type { FinancialRequest } from './requests.ts'
 
@@ -17,10 +19,48 @@ export interface Asked {
   readonly replyTimeoutMs: number
 }
 
+/** The key of a number that another authorizer will be asked with: kept before the request is published. */
+export interface KeptKey {
+  readonly slot: string
+  readonly secrets: readonly Secret[]
+}
+
+export interface Protected {
+  readonly command: FinancialCommand
+  readonly keep?: KeptKey
+}
+
+/** The key outlives the request's deadline by this: clocks differ, and it is read a moment after it is judged. */
+const KEY_SLACK_MS = 5_000
+
 /** What a caller of this dialect can command. */
 export type FinancialCommand = TokenGeneration | TokenSpending | Undoing
 
-/** The command that a request asks for. @throws what the key ring throws. */
+/**
+ * The command that a request asks for.
+ * @param remoteRanges leading digits of cards whose funds another authorizer holds. @throws what the key ring throws.
+ */
+export function protectRequest(
+  request: FinancialRequest,
+  asked: Asked,
+  keys: KeyRing,
+  remoteRanges: readonly string[],
+): Protected {
+  const command = protect(request, asked, keys)
+  if (request.code !== 'TOKEN_PURCHASE' && request.code !== 'TOKEN_WITHDRAWAL') return { command }
+  const { cardNumber } = request.fields
+  if (!remoteRanges.some((range) => cardNumber.startsWith(range))) return { command }
+  const scope = scopeKey(command.scope)
+  const { sealedNumber, wrappedKey } = keys.sealCard(cardNumber, scope)
+  const expiresAt = asked.now + asked.replyTimeoutMs + KEY_SLACK_MS
+  const secret = { name: purchaseKeyName(scope, sealedNumber), value: wrappedKey, expiresAt }
+  return {
+    command: { ...(command as TokenSpending), remote: true, sealedNumber },
+    keep: { slot: scopeSlot(scope), secrets: [secret] },
+  }
+}
+
+/** The same without what only another authorizer needs. @throws what the key ring throws. */
 export function protect(request: FinancialRequest, asked: Asked, keys: KeyRing): FinancialCommand {
   const scope = scopeOf(request)
   const { acquirer, metadata } = request.fields

@@ -4,6 +4,8 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createBasicAuthentication, type BasicAuthentication } from '../auth/basic.ts'
+import { StoreError } from '../../ports/store.ts'
+import { describeError } from '../../runtime/logging.ts'
 import type { EvertecAppConfig } from '../../runtime/apps.ts'
 import type { Dialect, DialectDeps } from '../dialect.ts'
 import { acceptJsonBodies } from '../http/body.ts'
@@ -21,7 +23,7 @@ import {
 import { traceparentOf } from '../http/request-id.ts'
 import { registerRoutes } from '../http/route-description.ts'
 import { readInquiry } from './inquiry.ts'
-import { protect } from './protect.ts'
+import { protectRequest, type KeptKey } from './protect.ts'
 import {
   edgeAnswer,
   financialAnswer,
@@ -40,7 +42,10 @@ declare module 'fastify' {
   }
 }
 
-type EvertecDeps = Pick<DialectDeps, 'keys' | 'clock' | 'evertecApps' | 'limits' | 'submit' | 'ready'>
+type EvertecDeps = Pick<
+  DialectDeps,
+  'keys' | 'clock' | 'evertecApps' | 'remoteCards' | 'limits' | 'logger' | 'submit' | 'ready'
+>
 
 const RATE_WINDOW_MS = 1_000
 
@@ -118,10 +123,24 @@ async function postFinancial(deps: EvertecDeps, request: FastifyRequest, reply: 
 
   const { clientId, key: appKey } = app
   const asked = { clientId, appKey, now: deps.clock.now(), replyTimeoutMs: deps.limits.replyTimeoutMs }
-  const submitted = await deps.submit(protect(read.request, asked, deps.keys), traceparentOf(request))
+  const { command, keep } = protectRequest(read.request, asked, deps.keys, deps.remoteCards?.ranges ?? [])
+  if (keep && !(await kept(deps, keep))) return sendProblem(reply, UNAVAILABLE)
+  const submitted = await deps.submit(command, traceparentOf(request))
   if (submitted === 'refused') return sendProblem(reply, UNAVAILABLE)
   if (submitted === 'unanswered' || !isDecided(submitted)) return sendProblem(reply, UNKNOWN_OUTCOME)
   return sendAnswer(reply, financialAnswer(consecutive, submitted, deps.clock.now(), deps.keys))
+}
+
+/** @returns false when the store may not have kept it: nothing is published then, and what is left expires. */
+async function kept({ remoteCards, logger }: EvertecDeps, { slot, secrets }: KeptKey): Promise<boolean> {
+  try {
+    await remoteCards?.secrets.stash(slot, secrets)
+    return true
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    logger.warn(describeError(error), "the key of a card's number may not have been kept")
+    return false
+  }
 }
 
 async function getFinancial(deps: EvertecDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { secretName } from '../../../services/core/card-token/card-token.ts'
+import { purchaseKeyName } from '../../../services/core/card-token/card-token.ts'
 import type { TokenSpending } from '../../../services/core/transaction/command.ts'
 import { scopeKey, scopeSlot } from '../../../services/core/transaction/scope.ts'
 import type { Answered, CardAuthorizer } from '../../../services/ports/card-authorizer.ts'
@@ -44,7 +44,7 @@ async function remotePurchase(
   const command = commands.spending(consecutive, { card, token: keys.reveal(reply.token) })
   const key = scopeKey(command.scope)
   const { sealedNumber, wrappedKey } = keys.sealCard(card, key)
-  await b.store.stash(scopeSlot(key), [{ name: secretName('cardkey', key), value: wrappedKey, expiresAt: FAR }])
+  await b.store.stash(scopeSlot(key), [{ name: purchaseKeyName(key, sealedNumber), value: wrappedKey, expiresAt: FAR }])
   return { ...command, remote: true, sealedNumber }
 }
 

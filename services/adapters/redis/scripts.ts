@@ -57,7 +57,7 @@ return seen`)
  */
 export const RESTORE = script(`#!lua
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[2])
+if ARGV[1] ~= '' then redis.call('DEL', KEYS[2]) end
 local arg = 3
 for key = 3, #KEYS do
   local expiry = ARGV[arg]

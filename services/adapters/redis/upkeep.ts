@@ -95,24 +95,22 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async restore(claims: readonly ClaimRestore[], slots: readonly SlotRestore[]): Promise<readonly CommitResult[]> {
-    for (const chunk of inChunks(claims, MAX_PIPELINE)) {
-      const results = await this.#connection.run('restore', (pipeline) => {
+    // All are sent before any is awaited: the client prepares the next while Redis works.
+    const claimed = inChunks(claims, MAX_PIPELINE).map((chunk) =>
+      this.#connection.run('restore', (pipeline) => {
         for (const { slot, value, expiresAt } of chunk) {
           pipeline.set(this.#names.entry(slot, 'claim'), value, 'PXAT', expiresAt, 'NX')
         }
-      })
-      for (const result of results) this.#connection.reply('restore', result)
-    }
-    const verdicts: CommitResult[] = []
-    for (const chunk of inChunks(slots, MAX_PIPELINE)) {
-      const results = await this.#withScripts('restore', (pipeline) => {
+      }),
+    )
+    const written = inChunks(slots, MAX_PIPELINE).map((chunk) =>
+      this.#withScripts('restore', (pipeline) => {
         for (const slot of chunk) pipeline.evalsha(...this.#restoreCall(slot))
-      })
-      for (const result of results) {
-        verdicts.push(this.#connection.reply('restore', result) === 1 ? 'committed' : 'conflict')
-      }
-    }
-    return verdicts
+      }),
+    )
+    const [set, verdicts] = await Promise.all([Promise.all(claimed), Promise.all(written)])
+    for (const result of set.flat()) this.#connection.reply('restore', result)
+    return verdicts.flat().map((result) => (this.#connection.reply('restore', result) === 1 ? 'committed' : 'conflict'))
   }
 
   async advance(holder: Holder, progress: Progress): Promise<void> {

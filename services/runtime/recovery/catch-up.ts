@@ -36,6 +36,8 @@ export interface CatchUpOptions {
   readonly owner: string
   /** As the store notes it. */
   readonly progress: Progress
+  /** Whether the store holds nothing of what is read; by default when it notes no progress. */
+  readonly fromEmpty?: boolean
   /** Where to end, by partition of the events. */
   readonly ends: readonly bigint[]
   /** Whose barriers to look for. */
@@ -89,7 +91,7 @@ class Run {
     this.#options = options
     this.#total = total
     const { upkeep, rules, clock, progress, only } = options
-    const fromEmpty = progress.size === 0
+    const fromEmpty = options.fromEmpty ?? progress.size === 0
     this.#restorer = new Restorer({ upkeep, rules, now: () => clock.now(), fromEmpty, ...(only ? { only } : {}) })
   }
 

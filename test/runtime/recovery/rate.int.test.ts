@@ -86,6 +86,7 @@ it(`makes ${EVENTS} events into a store at half the rate of a bare read or write
     clock: { now: () => Date.now() },
     owner: 'rate',
     progress: new Map(begins.map((next, partition) => [partition, { next: next + 1_000n, epoch: 0 }])),
+    fromEmpty: true,
     ends: await endsOf(log, TOPIC.events),
     epoch: 1_000,
     onProgress: () => void heap.push(process.memoryUsage().heapUsed + process.memoryUsage().external),

@@ -104,9 +104,9 @@ function createApp(
   metrics: IngressMetrics,
   dialects: readonly Dialect[],
 ): FastifyInstance {
-  /** In the form of the dialect whose prefix the path has, else as a problem. */
+  /** In the form of the dialect whose prefix the route has, however the path was written, else as a problem. */
   const answerFault = (fault: Fault, request: FastifyRequest, reply: FastifyReply) =>
-    (dialectOf(dialects, request.url)?.answerFault ?? sendFault)(fault, reply)
+    (dialectOf(dialects, request.routeOptions.url ?? request.url)?.answerFault ?? sendFault)(fault, reply)
   const handleError = errorHandler(logger, answerFault)
   const onAnswered = (requestId: string, status: number) => recordAnswer(logger, metrics, requestId, status)
   const app = fastify({

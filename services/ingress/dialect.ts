@@ -29,8 +29,11 @@ export interface Dialect {
   readonly answerFault: (fault: Fault, reply: FastifyReply) => FastifyReply
 }
 
-/** The dialect whose prefix a path has, if any. A query does not count. */
+/** Scheme and authority of a request target in absolute form (RFC 9112, section 3.2.2), which Node hands on as it came. */
+const ORIGIN = /^https?:\/\/[^/?]*/i
+
+/** The dialect whose prefix a request target has, if any. A query does not count. */
 export function dialectOf(dialects: readonly Dialect[], url: string): Dialect | undefined {
-  const path = url.split('?', 1)[0] ?? ''
+  const path = url.replace(ORIGIN, '').split('?', 1)[0] ?? ''
   return dialects.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))
 }

@@ -103,8 +103,18 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Absent for null, in the objects of the body too (contract: `null` means absent). */
+/**
+ * Absent for null, in the objects of the body too (contract: `null` means absent). No deeper: no field is there, and a
+ * caller says how deep a body is.
+ */
 function withoutNulls(body: Record<string, unknown>): Record<string, unknown> {
-  const present = Object.entries(body).filter(([, value]) => value !== null)
-  return Object.fromEntries(present.map(([name, value]) => [name, isObject(value) ? withoutNulls(value) : value]))
+  const fields = Object.entries(presentIn(body)).map(([name, value]) => [
+    name,
+    isObject(value) ? presentIn(value) : value,
+  ])
+  return Object.fromEntries(fields)
+}
+
+function presentIn(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
 }

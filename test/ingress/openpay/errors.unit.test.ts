@@ -3,6 +3,7 @@ import { RESPONSE_CODES } from '../../../services/core/transaction/codes.ts'
 import { ERROR_CODES } from '../../../services/ingress/openpay/errors.ts'
 import { errorOf } from '../../../services/ingress/openpay/replies.ts'
 import { LogOverloadedError } from '../../../services/ports/log.ts'
+import { listen, sendRaw } from '../sockets.ts'
 import {
   basicOf,
   charge,
@@ -111,6 +112,18 @@ describe('what is no resource', () => {
     expect((await get('/v10/x')).headers['content-type']).toContain('problem+json')
     expect((await get('/nothing')).headers['content-type']).toContain('problem+json')
   })
+})
+
+it('keeps the error form however the path is written', async () => {
+  const { app } = await start()
+  const port = await listen(app)
+  const key = PRIVATE.authorization
+  const head = `Host: x\r\nConnection: close\r\nAuthorization: ${key}\r\n`
+  const absent = await sendRaw(port, [`GET http://x/v1/nothing HTTP/1.1\r\n${head}\r\n`])
+  expect(absent).toContain('"error_code":1005')
+  const text = `${head}Content-Type: text/plain\r\nContent-Length: 1\r\n\r\nx`
+  const typed = await sendRaw(port, [`POST /v%31/${MERCHANT.merchantId}/tokens HTTP/1.1\r\n${text}`])
+  expect(typed).toContain('"error_code":1001')
 })
 
 describe('bodies', () => {

@@ -133,6 +133,14 @@ describe('creating a card token', () => {
     expect(text).not.toContain('secret')
   })
 
+  it('reads a body however deep what it does not know is', async () => {
+    const { post } = await start()
+    const known = JSON.stringify(TOKEN).slice(1)
+    const deep = `{"unknown":${'{"a":'.repeat(10_000)}null${'}'.repeat(10_000)},${known}`
+    expect((await post('/tokens', deep)).status).toBe(201)
+    expect((await post('/charges', deep)).body.error_code).toBe(1001)
+  })
+
   it('accepts numbers where digits are meant, and an address without its optional lines', async () => {
     const { post } = await start()
     const { line2: _2, line3: _3, ...address } = TOKEN.address

@@ -82,7 +82,7 @@ const MEANINGS: Readonly<Record<ResponseCode, string>> = {
   '68': 'taken up after its deadline: declined, nothing changed, no token spent',
   '75': 'locked after too many wrong tokens, also for the right one',
   '78': 'the holder has no such pocket',
-  '91': 'the authorizer behind this one surely did nothing; nothing changed',
+  '91': 'the authorizer behind this one surely did nothing, or what it did is undone; the token is spent',
   '94': 'the consecutive was used with other content; nothing changed',
   '96': 'kept for a system malfunction; not given by this version, which answers HTTP 500 instead',
 }

@@ -185,7 +185,7 @@ describe('money that another authorizer holds', () => {
     ['calls-before-pending-is-on-the-log', /before its pending event was on the log/],
     ['frees-no-order', /does not end|an order is held by/],
     ['keeps-the-keys', /is left of a spent token|store/],
-    ['forgets-that-undoing-is-wanted', /is taken there/],
+    ['forgets-that-undoing-is-wanted', /is taken there| again: /],
     ['forgets-outbox', /answered before|gap|pending event/],
   ])(
     'would notice a worker that %s',

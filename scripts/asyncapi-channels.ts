@@ -110,7 +110,8 @@ export const CHANNELS: Readonly<Record<string, ChannelText>> = {
   [TOPIC.purchaseRequests]: {
     key: SUBJECT_KEY,
     messages: ['financial.request'],
-    sends: ['ingress', 'operator'],
+    // The authorizer puts back what another authorizer does not answer.
+    sends: ['ingress', 'operator', 'authorizer'],
     receives: { authorizer: { group: 'authorizer' } },
     answered: true,
   },

@@ -4,8 +4,10 @@ import { createMemoryStore } from '../../../services/adapters/memory/store.ts'
 import type { DecisionEvent, RefusalEvent } from '../../../services/core/subject/event.ts'
 import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
 import type { Command, Inquiry } from '../../../services/core/transaction/command.ts'
+import type { Answered as Told, CardAuthorizer } from '../../../services/ports/card-authorizer.ts'
 import { LogError, type Log, type LogRecord } from '../../../services/ports/log.ts'
 import { StoreError, type Store } from '../../../services/ports/store.ts'
+import type { RemoteCall } from '../../../services/protocol/operations.ts'
 import { begin } from '../../../services/protocol/run.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 import { Job } from '../../../services/runtime/worker/job.ts'
@@ -13,11 +15,15 @@ import { hashOf } from '../../../services/runtime/worker/plan-unit.ts'
 import { Rounds } from '../../../services/runtime/worker/rounds.ts'
 import { commands } from '../../protocol/commands.ts'
 import { checkInvariants, fold, type Run } from '../../protocol/invariants.ts'
+import { FATES, OtherAuthorizer, type Fate } from '../../protocol/other-authorizer.ts'
 import { plainKeys } from '../../protocol/plain-keys.ts'
+import { charge, refund, remoteSpending, stashFor, tokenization } from '../../protocol/remote-commands.ts'
+import { checkRemote } from '../../protocol/remote-invariants.ts'
 import { seeded } from '../../protocol/world.ts'
 
 const SEEDS = Number(process.env['ROUND_SEEDS'] ?? 40)
 const [CARD, OTHER_CARD, HOLDER] = ['6039591000000018', '6039591000000026', 'CC:1']
+const POOR_CARD = '4444444444444448'
 const WORKERS = 3
 const wire = createAvroWire()
 
@@ -36,6 +42,11 @@ class Cluster {
       tokenId: () => `id${++this.#drawn}`,
     },
   }
+  /** The way to the other authorizer is as bad as `fate` says. */
+  fate: () => Fate = () => 'well'
+  readonly other = new OtherAuthorizer(() => this.fate(), {
+    declined: (cardNumber) => (cardNumber === POOR_CARD ? '51' : undefined),
+  })
   readonly #term = { epoch: 1, runId: 'run', generation: this.store.generation }
   #waiting: (() => void)[] = []
   #drawn = 0
@@ -96,6 +107,8 @@ class Cluster {
       wire,
       rulesId: 'r',
       maxRound: 5,
+      authorizer: this.#authorizer(),
+      callRetry: { firstMs: 1, maxMs: 4 },
       shell: this.#shell,
       observer: {
         round: () => undefined,
@@ -105,6 +118,22 @@ class Cluster {
         bug: (error) => void this.bugs.push(error),
       },
     })
+  }
+
+  #authorizer(): CardAuthorizer {
+    const asked = async (call: RemoteCall): Promise<Told> => {
+      await this.#turn()
+      const told = this.other.ask(call, this.run.events)
+      await this.#turn()
+      if (this.other.late > 0 && this.random() < 0.3) this.other.arrive()
+      return told
+    }
+    return {
+      authorize: (request) => asked({ call: 'authorize', request }),
+      inquire: (key) => asked({ call: 'inquire', key }),
+      reverse: async (key) => (await asked({ call: 'reverse', key })).kind === 'not-done',
+      refund: (request) => asked({ call: 'refund', request }),
+    }
   }
 
   #slow(): Store {
@@ -200,7 +229,49 @@ function mixed({ random }: Cluster, tokens: readonly string[]): (Command | Inqui
   return bodies
 }
 
+/** Purchases, charges and refunds of money that is elsewhere, and their undoings; all that they need is there. */
+async function remote(cluster: Cluster): Promise<(Command | Inquiry)[]> {
+  const { random, store } = cluster
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
+  const bodies: (Command | Inquiry)[] = []
+  for (const n of [1, 2, 3]) {
+    const card = pick(['4111111111111111', '4111111111111111', POOR_CARD])
+    await cluster.decide([commands.generation(`gr${n}`, { card })])
+    const issued = cluster.run.replies.findLast(({ reply }) => reply.scope.endsWith(`:gr${n}`))?.reply.token
+    if (!issued) throw new Error('a generation gives a token')
+    const purchase = remoteSpending(`r${n}`, { card, token: plainKeys.reveal(issued) })
+    const tokenized = tokenization(`t${n}`, pick(['4111111111111111', POOR_CARD]))
+    await stashFor(store, purchase)
+    await stashFor(store, tokenized)
+    await cluster.decide([tokenized])
+    bodies.push(purchase, charge(`c${n}`, { token: `t${pick([1, n])}`, order: pick([undefined, 'o1']) }))
+    if (random() < 0.5) bodies.push(commands.undoing(pick(['REVERSAL', 'VOID']), `r${n}`))
+    if (random() < 0.5) bodies.push(refund(`b${n}`, { charge: 'c1', amount: pick([600, 1_000]) }))
+  }
+  return bodies
+}
+
 describe('the rounds of several workers', () => {
+  it(`take there exactly what they say here, in ${SEEDS} orders of calls, faults and deaths`, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { cluster } = await prepared(seed)
+      try {
+        const bodies = await remote(cluster)
+        cluster.fate = () =>
+          cluster.random() < 0.3 ? (FATES[Math.floor(cluster.random() * FATES.length)] as Fate) : 'well'
+        await cluster.decide(bodies, 2)
+        expect(cluster.bugs).toEqual([])
+        await checkRemote(cluster.run, cluster.other)
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${(error as Error).message}\n${cluster.other.trace.join('\n')}`, {
+          cause: error,
+        })
+      } finally {
+        cluster.stop()
+      }
+    }
+  }, 120_000)
+
   it(`keep every invariant while the store and the log answer in ${SEEDS} orders, fail, and workers die`, async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { cluster, tokens } = await prepared(seed)

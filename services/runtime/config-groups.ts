@@ -183,12 +183,15 @@ export const rulesVariables = {
   }),
   CHARGE_RETENTION_DAYS: variable(wholeNumber(1, 3_660), {
     fallback: String(DEFAULT_RULES.chargeRetentionMs / DAY_MS),
-    description: 'How long a charge is remembered: shown, and open to refunds.',
+    description: 'How long a charge is remembered: shown, and open to refunds. Not less than `OUTCOME_RETENTION_DAYS`.',
   }),
 } as const
 
-/** The rules that these variables set. */
+/** The rules that these variables set. @throws ConfigError when they contradict each other. */
 export function rulesOf(values: Values<typeof rulesVariables>): Rules {
+  if (values.CHARGE_RETENTION_DAYS < values.OUTCOME_RETENTION_DAYS) {
+    throw new ConfigError(['CHARGE_RETENTION_DAYS: must not be less than OUTCOME_RETENTION_DAYS'])
+  }
   return {
     tokenDigits: values.TOKEN_DIGITS,
     terminalTokenDigits: DEFAULT_RULES.terminalTokenDigits,

@@ -92,6 +92,11 @@ describe('the configuration of a worker', () => {
     })
   })
 
+  it('remembers a charge no shorter than other transactions', () => {
+    const forgetful = { ...worker, OUTCOME_RETENTION_DAYS: '200', CHARGE_RETENTION_DAYS: '199' }
+    expect(() => readWorkerConfig(forgetful)).toThrow('CHARGE_RETENTION_DAYS: must not be less')
+  })
+
   it('needs brokers, a Redis and keys, by name', () => {
     expect(() => readWorkerConfig({})).toThrow('KAFKA_BROKERS: is required\nREDIS_URL: is required')
     expect(() => readWorkerConfig({ ...worker, KEYS: '' })).toThrow('KEYS: is required')

@@ -165,16 +165,30 @@ function expectNoOracle(samples: readonly Sample[]): void {
   expect(figures.filter(({ z }) => Math.abs(z) > MAX_Z)).toEqual([])
 }
 
+const TRUE_REASONS = ['token-unknown', 'token-expired', 'token-bound-to-other-amount']
+
+/** What the log says of the declines that were one to their callers. */
+async function reasonsOf(kind: string): Promise<readonly string[]> {
+  const events = await service.events()
+  const declined = events.flatMap((event) =>
+    event.type === 'transaction-decided' && event.command.kind === kind && event.responseCode !== '00' ? [event] : [],
+  )
+  // A purchase with the right token is declined too, since nobody registered the card: it is not among these.
+  return [...new Set(declined.map(({ reason }) => reason).filter((reason) => reason.startsWith('token-')))].toSorted()
+}
+
 describe('a token that is not good', { timeout: 1_800_000 }, () => {
   it('is one 404 in one time, whatever is wrong with it, when it is validated', async () => {
     const samples = await sample(SAMPLES, aspen)
     expect(samples[0]?.bytes).toContain('355006')
+    expect(await reasonsOf('TOKEN_CLAIM')).toEqual([...TRUE_REASONS, 'token-claimed'].toSorted())
     expectNoOracle(samples)
   })
 
   it('is one 55 in one time, whatever is wrong with it, at a purchase', async () => {
     const samples = await sample(SAMPLES, evertec)
     expect(samples[0]?.bytes).toContain('\\"55\\"')
+    expect(await reasonsOf('TOKEN_PURCHASE')).toEqual([...TRUE_REASONS, 'token-spent'].toSorted())
     expectNoOracle(samples)
   })
 })

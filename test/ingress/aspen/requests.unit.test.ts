@@ -4,6 +4,8 @@
 import { describe, expect, it } from 'vitest'
 import { readBody, cancellationBody, claimBody, sendBody } from '../../../services/ingress/aspen/requests.ts'
 import { maskedTags } from '../../../services/ingress/aspen/protect.ts'
+import { ASPEN_ROUTES } from '../../../services/ingress/aspen/route-descriptions.ts'
+import type { RouteDescription } from '../../../services/ingress/http/route-description.ts'
 import { approve, ASPEN_APP, credentials, ingressPerTest } from '../harness.ts'
 import { aspenClient } from './client.ts'
 
@@ -165,5 +167,14 @@ describe('tags', () => {
     expect(maskedTags({ Pan: '0018' })).toEqual({ Pan: '0018' })
     expect(maskedTags({ Pan: '************0018' })).toEqual({ Pan: '************0018' })
     expect(maskedTags({ CustomerGroup: 'de 6039591000000018' })).toEqual({ CustomerGroup: 'de 603959******0018' })
+  })
+})
+
+describe('the examples of the routes', () => {
+  const described = Object.values<RouteDescription>(ASPEN_ROUTES).flatMap(({ url, body, examples = {} }) =>
+    Object.values(examples).map((example) => [url, example.summary, body, example.body] as const),
+  )
+  it.each(described)('are read without a fault: %s, %s', (_url, _summary, schema, body) => {
+    expect(problemOf(body, schema as Parameters<typeof readBody>[0])).toBeNull()
   })
 })

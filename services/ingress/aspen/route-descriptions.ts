@@ -35,8 +35,6 @@ const DECIDED = {
 } as const
 
 const token = z.object({ token: z.string() })
-/** Of the demo set. */
-const USER = { docType: 'CC', docNumber: '1012345678' }
 const SIGNED = ['signed-headers', 'basic'] as const
 
 /** Of the demo set. */
@@ -59,14 +57,6 @@ export const ASPEN_ROUTES = {
     params: token,
     body: claimBody,
     examples: {
-      claim: { summary: 'A token of a user', params: { token: '482915' }, body: { ...USER, amount: 25_000 } },
-      bound: {
-        summary: 'A token that was bound to metadata, names as in the source',
-        params: { token: '482915' },
-        body: { DocType: 'CC', DocNumber: '1012345678', Amount: 25_000, Metadata: 'RANDOM_DATA_BY_ACQUIRER' },
-      },
-    },
-    examples: {
       claim: { summary: 'A token that a user shows', params: PRESENTED, body: { ...USER, amount: 25_000 } },
     },
     responses: {
@@ -85,13 +75,6 @@ export const ASPEN_ROUTES = {
     summary: 'generates a payment token for a user and hands it to the delivery channel',
     auth: SIGNED,
     body: sendBody,
-    examples: {
-      any: { summary: 'A token for any amount', body: USER },
-      bound: {
-        summary: 'A token bound to amount and account',
-        body: { ...USER, amount: 25_000, accountType: '80', tags: { TerminalId: 'T0000001' } },
-      },
-    },
     examples: {
       send: { summary: 'A token for a user', body: USER },
       bound: {
@@ -126,7 +109,6 @@ export const ASPEN_ROUTES = {
     auth: SIGNED,
     params: token,
     body: cancellationBody,
-    examples: { cancel: { summary: 'A token of a user', params: { token: '482915' }, body: USER } },
     examples: { cancel: { summary: 'A token that shall pay nothing any more', params: PRESENTED, body: USER } },
     responses: {
       200: { description: 'Ended; the answer is empty.' },
@@ -144,7 +126,6 @@ export const HELP_ROUTES = {
     summary: 'a page that explains an event number, in Spanish',
     auth: [],
     params: z.object({ eventId: z.enum(EVENT_IDS) }),
-    examples: { notFound: { summary: 'The event of a token that is no good', params: { eventId: '355006' } } },
     examples: { token: { summary: 'The token was not found', params: { eventId: '355006' } } },
     responses: {
       200: { description: 'The page.', contentType: 'text/html' },

@@ -28,11 +28,13 @@ import { commandsWith } from '../protocol/commands.ts'
 import { seeded } from '../protocol/world.ts'
 
 const key = Buffer.alloc(32, 7).toString('base64')
-export const keys = createKeyRing({
+/** As the environment variable KEYS has it. */
+export const keyRing = {
   identity: { id: 'i1', key },
   token: [{ id: 't1', key }],
   seal: [{ id: 's1', key }],
-})
+}
+export const keys = createKeyRing(keyRing)
 export const wire = createAvroWire()
 export const commands = commandsWith(keys)
 const silent = {
@@ -49,6 +51,8 @@ export const HOLDERS = ['CC:1', 'CC:2']
 const CHARGED = ['4111111111111111', '4444444444444448']
 const REPLY_WITHIN_MS = 20_000
 const WAVE = 24
+/** Nothing of a long run is forgotten. */
+const MAX_PARTITION_BYTES = 1_000_000_000
 
 export interface System {
   readonly log: MemoryLog
@@ -67,7 +71,7 @@ export async function startSystem(options: { readonly rules?: Partial<Rules> } =
   const rules = { ...DEFAULT_RULES, ...options.rules }
   const system = { ahead: 0 }
   const clock = { now: () => Date.now() + system.ahead }
-  const log = createMemoryLog({ topics: TOPICS, clock })
+  const log = createMemoryLog({ topics: TOPICS, clock, maxPartitionBytes: MAX_PARTITION_BYTES })
   const store = createMemoryStore({ clock })
   const bugs: unknown[] = []
   const authorizer = createDemoAuthorizer(new Map([['4444444444444448', '51']]))

@@ -75,13 +75,12 @@ export class FoldedSlots {
   }
 
   /**
-   * Folds the recorded facts. @returns the slot after it.
+   * Folds the recorded facts into `before`. @returns the slot after it.
    * @throws Error when the facts do not fit: the slot is incomplete from then on.
    */
-  fold(event: DecisionEvent, hash: string, rules: Rules): SlotState {
+  fold(event: DecisionEvent, hash: string, rules: Rules, before = this.before(event)): SlotState {
     const { now } = event.drawn
     const slot = this.#slot(event.slot)
-    const before = this.before(event)
     slot.version = event.version
     slot.head = hash
     this.#sweepSometimes(now)

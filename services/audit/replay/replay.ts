@@ -101,9 +101,10 @@ export class Replay {
       return this.#isWanted(record) ? notRun('events of its slot before it are missing, or do not fit') : PASSED
     }
     const chained = event.previousHash === slots.head(event.slot)
-    const result = this.#isWanted(record) ? this.#decideAgain(event, rules) : PASSED
+    const before = slots.before(event)
+    const result = this.#isWanted(record) ? this.#decideAgain(event, before, rules) : PASSED
     try {
-      slots.fold(event, hash, rules ?? DEFAULT_RULES)
+      slots.fold(event, hash, rules ?? DEFAULT_RULES, before)
     } catch (error) {
       return notRun(`its facts do not fit the state before it (${sentence(error)})`)
     }
@@ -111,14 +112,14 @@ export class Replay {
     return result
   }
 
-  #decideAgain(event: DecisionEvent, recordedRules: Rules | undefined): Result {
+  #decideAgain(event: DecisionEvent, before: SlotState, recordedRules: Rules | undefined): Result {
     const { today } = this.#options
     const rules = today ?? recordedRules
     if (!rules) return notRun(`its rules ${event.rulesId} are not on the log`)
     const decide = today ? decideByToday() : decideByVersion(event.ruleVersion)
     if (!decide)
       return notRun(`this release does not have rule version ${event.ruleVersion}: run the one that wrote it`)
-    const result = compare(event, decide, this.#slots.before(event), rules)
+    const result = compare(event, decide, before, rules)
     if (result.kind !== 'different' || !this.#slots.isNearExpiry(event)) return result
     // What expired about then may have been there by the store's clock, or gone.
     for (const skew of [-CLOCK_SKEW_MS, CLOCK_SKEW_MS]) {

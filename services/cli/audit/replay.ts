@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, type Command } from 'commander'
 import { createAvroWire } from '../../adapters/avro/wire.ts'
-import { readEvents, stretchesOf, type EventSource } from '../../audit/event-source.ts'
+import { readEvents, stretchesOf, type EventSource, type Stretch } from '../../audit/event-source.ts'
 import { name, ReplayReport, type Example } from '../../audit/replay/replay-report.ts'
 import { Replay } from '../../audit/replay/replay.ts'
 import { RulesFinder } from '../../audit/replay/rules-finder.ts'
@@ -84,7 +84,7 @@ async function replay(source: EventSource, options: Options, run: Run): Promise<
   if (progress.count === 0) {
     throw new AuditProblem(`none of the ${total} records is an event of ours: is this the topic authorization.events?`)
   }
-  const summary = { events: progress.count, ...skipped, seconds: progress.seconds, today }
+  const summary = { events: progress.count, ...skipped, seconds: progress.seconds, today, notes: notesOn(stretches) }
   return reportOf(report, summary)
 }
 
@@ -94,15 +94,27 @@ interface Summary {
   readonly void: number
   readonly seconds: number
   readonly today: Rules | undefined
+  readonly notes: readonly string[]
 }
 
-function reportOf(report: ReplayReport, { events, foreign, seconds, today, ...skipped }: Summary): Report {
+/** Where the log does not begin any more: what stands on what came before cannot be taken again. */
+export function notesOn(stretches: readonly Stretch[]): readonly string[] {
+  return stretches
+    .filter(({ fromBeginning }) => !fromBeginning)
+    .map(
+      ({ partition, start }) =>
+        `partition ${partition} begins at offset ${start}: what came before is read from exported files (--files, --then-log)`,
+    )
+}
+
+function reportOf(report: ReplayReport, { events, foreign, seconds, today, notes, ...skipped }: Summary): Report {
   const { same, different, notRun, repeated, ungrouped, changes, failures } = report
   const decided = same + different
   const rate = Math.round(events / Math.max(seconds, 0.001)).toLocaleString('en')
   const lines = [
     `${decided + notRun} decisions: ${same} the same, ${different} different, ${notRun} could not be taken again`,
     `${events} events read in ${seconds.toFixed(1)} s (${rate} a second); ${repeated} repeated, ${skipped.void} void, ${foreign} no events of ours`,
+    ...notes,
     ...changes.flatMap(({ before, now, count, examples }) => [
       '',
       `${count}: ${name(before)} → ${name(now)}`,
@@ -131,6 +143,7 @@ function reportOf(report: ReplayReport, { events, foreign, seconds, today, ...sk
       changes,
       failures,
       ungrouped,
+      notes,
     },
   }
 }

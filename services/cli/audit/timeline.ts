@@ -37,6 +37,7 @@ import {
   type SourceOptions,
 } from './frame.ts'
 import { publicKeysFrom } from './public-keys.ts'
+import { notesOn } from './replay.ts'
 
 interface Options extends SourceOptions {
   readonly acquirer?: string
@@ -111,6 +112,7 @@ async function timeline(source: EventSource, { query, title }: Asked, options: O
   )
   await readAll({ source, wire, stretches, run }, (record) => collector.take(record))
   const { entries, notes } = await proved(collector.entries, { source, wire }, options)
+  notes.push(...notesOn(stretches))
   if (foreign > 0) notes.unshift(`${foreign} records could not be read as events of this release: this may not be all.`)
   if (entries.length === 0) throw new AuditProblem(`nothing is recorded of ${title} in this range`)
   const heading = `Timeline of ${title}: ${entries.length} ${entries.length === 1 ? 'event' : 'events'}`

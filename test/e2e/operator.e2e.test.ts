@@ -92,7 +92,7 @@ describe('an auditor', () => {
 
   it('replays everything that happened here without a difference', async () => {
     const { code, output } = await audit('replay', '--json')
-    expect(code, output).toBe(0)
+    expect({ code, output }).toMatchObject({ code: 0 })
     const report = JSON.parse(output) as Record<'same' | 'different' | 'notRun' | 'foreign', number>
     expect(report).toMatchObject({ different: 0, notRun: 0, foreign: 0 })
     expect(report.same).toBeGreaterThan(40)

@@ -2,6 +2,7 @@
 // says what happened then; the order is that of the core.
 
 import type { DecisionEvent } from '../../core/subject/event.ts'
+import { NOT_ASKED } from '../../core/transaction/authorizer-answer.ts'
 import type { Command } from '../../core/transaction/command.ts'
 
 export type CheckResult = 'passed' | 'decided here' | 'not reached'
@@ -46,9 +47,13 @@ const PURCHASE: readonly Check[] = [
 const WITHDRAWAL = PURCHASE.flatMap((one) => (one.gives.test('over-the-amount-limit') ? [NOTE, one] : [one]))
 /** What this side does not know of a card whose funds are elsewhere. */
 const ELSEWHERE: ReadonlySet<Check> = new Set([ACCOUNT, FUNDS])
+const ASKABLE: Check = {
+  check: 'the other authorizer can be asked',
+  gives: new RegExp(`^(${NOT_ASKED.join('|')})$`),
+}
 const REMOTE: Check = {
   check: 'the other authorizer approves',
-  gives: /^(authorizer-declined-.+|authorizer-did-nothing|undone-before-decision)$/,
+  gives: /^(authorizer-declined-.+|authorizer-did-nothing|authorizer-unanswered|undone-before-decision)$/,
 }
 const UNDOING: readonly Check[] = [
   { check: 'the original is known and decided', gives: /^original-(unknown|undecided|pending)$/ },
@@ -80,11 +85,13 @@ const CHECKS: Readonly<Record<Command['kind'], readonly Check[]>> = {
     { check: 'the card token is not spent', gives: /^card-token-spent$/ },
     { check: 'the card token has not expired', gives: /^card-token-expired$/ },
     { check: 'the number can still be opened', gives: /^card-token-without-its-key$/ },
+    ASKABLE,
   ],
   CHARGE_REFUND: [
     { check: 'there is an approved charge', gives: /^no-approved-charge$/ },
     { check: 'no more than is left', gives: /^more-than-is-left$/ },
     { check: 'few enough refunds', gives: /^too-many-refunds$/ },
+    ASKABLE,
   ],
   CARD_REGISTRATION: [],
   CARD_STATE_CHANGE: [{ check: 'the card is registered', gives: /^card-not-registered$/ }],
@@ -117,7 +124,9 @@ function checksFor({ type, command, seen }: Pick<DecisionEvent, 'type' | 'comman
     case 'transaction-decided':
     case 'transaction-pending':
       if (seen.answer) return [REMOTE]
-      return CHECKS[command.kind].filter((check) => !('remote' in command && command.remote && ELSEWHERE.has(check)))
+      return 'remote' in command && command.remote
+        ? [...CHECKS[command.kind].filter((check) => !ELSEWHERE.has(check)), ASKABLE]
+        : CHECKS[command.kind]
   }
 }
 

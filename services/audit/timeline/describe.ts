@@ -180,6 +180,7 @@ export function seenOf({
   verdict,
   terminalWrongTokens,
   answer,
+  notAsked,
   cardReadable,
   order,
 }: SeenOutside): readonly string[] {
@@ -192,6 +193,7 @@ export function seenOf({
       ? []
       : [`wrong tokens of the terminal in its window: ${terminalWrongTokens}`]),
     ...(answer ? [`the other authorizer: ${answer.kind}${answer.kind === 'declined' ? ` ${answer.code}` : ''}`] : []),
+    ...(notAsked === undefined ? [] : [`the other authorizer was not asked: ${notAsked}`]),
     ...(cardReadable === undefined ? [] : [`the number could be opened: ${cardReadable ? 'yes' : 'no'}`]),
     ...(order === undefined ? [] : [`the order: ${order}`]),
   ]

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryStore } from '../../../services/adapters/memory/store.ts'
 import { StoreError, type Unit } from '../../../services/ports/store.ts'
 import { storeContract } from '../../ports/store-contract.ts'
+import { storeUpkeepContract } from '../../ports/store-upkeep-contract.ts'
 
 function start() {
   let now = 1_700_000_000_000
@@ -21,6 +22,11 @@ function start() {
 }
 
 storeContract('the store in memory', async () => start())
+storeUpkeepContract('the store in memory, brought up to the log', async () => {
+  const store = createMemoryStore({ clock: { now: () => Date.now() } })
+  // Its data would be other data after a restart; a new connection is enough here.
+  return { store, reconnect: async () => store.upkeep.renew('a test'), stop: async () => store.close() }
+})
 
 describe('the hooks of the store in memory', () => {
   const unit = (slot: string, version: number, generation: number, value = 'g'): Unit => ({

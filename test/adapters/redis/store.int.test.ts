@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRedisStore, type RedisStoreOptions } from '../../../services/adapters/redis/store.ts'
 import { StoreError, type Store, type Unit } from '../../../services/ports/store.ts'
 import { storeContract } from '../../ports/store-contract.ts'
+import { storeUpkeepContract } from '../../ports/store-upkeep-contract.ts'
 import { startProxy } from './proxy.ts'
 
 const WAIT_MS = 5_000
@@ -73,6 +74,7 @@ async function start(options: Partial<RedisStoreOptions> = {}) {
 type Started = Awaited<ReturnType<typeof start>>
 
 storeContract('the store on Redis', () => start())
+storeUpkeepContract('the store on Redis, brought up to the log', () => start())
 
 const unit = (store: Store, slot: string, version = 1, value = 'g'): Unit => ({
   slot,

@@ -107,7 +107,7 @@ describe('sessions on Redis', () => {
 
   it('fail while Redis cannot be reached, and go on by themselves when it can', async () => {
     const { one, proxy } = await startForOne()
-    await proxy.cut()
+    proxy.cut()
     await expect(one.admit(ask(Date.now()))).rejects.toThrow(StoreError)
     const deadline = Date.now() + 5_000
     for (let back = false; !back; await pause(20)) {

@@ -212,7 +212,7 @@ describe('POST /tokens/send', () => {
 
   it('ends a token that may no longer be shown, and delivers nothing', async () => {
     const { delivery, messages } = channel(async () => true)
-    const answer: WorkerAnswer = (request) => ({ ...generate(request), tokenShown: false })
+    const answer: WorkerAnswer = async (request) => ({ ...(await generate(request)), tokenShown: false })
     const { send, requests } = await world({ delivery, answer })
     expect(eventOf(await send())).toEqual([503, '15842'])
     expect([messages.length, kindsOf(requests)]).toEqual([0, ['TOKEN_GENERATION', 'REVERSAL']])

@@ -114,7 +114,12 @@ export function checksOf(
   return checks.map(({ check }, i) => ({ check, result: resultOf(i, decisive) }))
 }
 
-function checksFor({ type, command, seen }: Pick<DecisionEvent, 'type' | 'command' | 'seen'>): readonly Check[] {
+function checksFor({
+  type,
+  command,
+  seen,
+  reason,
+}: Pick<DecisionEvent, 'type' | 'command' | 'seen' | 'reason'>): readonly Check[] {
   switch (type) {
     case 'order-held':
     case 'order-freed':
@@ -123,7 +128,7 @@ function checksFor({ type, command, seen }: Pick<DecisionEvent, 'type' | 'comman
       return command.kind === 'REVERSAL' || command.kind === 'VOID' ? [] : TOKEN
     case 'transaction-decided':
     case 'transaction-pending':
-      if (seen.answer) return [REMOTE]
+      if (seen.answer || REMOTE.gives.test(reason)) return [REMOTE]
       return 'remote' in command && command.remote
         ? [...CHECKS[command.kind].filter((check) => !ELSEWHERE.has(check)), ASKABLE]
         : CHECKS[command.kind]

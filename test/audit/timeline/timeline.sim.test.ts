@@ -179,3 +179,9 @@ it('finds for every decline of random traffic the check that gave it', async () 
   }
   expect(declines).toBeGreaterThan(50)
 }, 30_000)
+
+it('says of a transaction that nobody answered for that this is where it stands', () => {
+  const command = commands.spending('p1', { card: CARD, token: '123456' })
+  const event = { type: 'transaction-pending' as const, command, seen: {}, reason: 'authorizer-unanswered' }
+  expect(checksOf(event)).toEqual([{ check: 'the other authorizer approves', result: 'decided here' }])
+})

@@ -1,6 +1,7 @@
 // One request on its way: its generator, what it waits for, and how it begins again.
 
 import type { Request } from '../../core/transaction/command.ts'
+import { scopeKey } from '../../core/transaction/scope.ts'
 import type { Operation, Protocol, ReplyBody, Resumed } from '../../protocol/operations.ts'
 import type { Term } from '../recovery/recovery.ts'
 
@@ -67,4 +68,10 @@ export class Job {
     this.#pending = step.done ? null : step.value
     this.#reply = step.done ? step.value : null
   }
+}
+
+/** Whether they are one request, repeated or delivered again. */
+export function isSameRequest({ request: { body } }: Job, { request: { body: other } }: Job): boolean {
+  if (body.kind === 'INQUIRY' || other.kind === 'INQUIRY') return false
+  return body.fingerprint === other.fingerprint && scopeKey(body.scope) === scopeKey(other.scope)
 }

@@ -63,8 +63,7 @@ export class RemoteCalls {
   async run(transaction: object, operation: CallOperation): Promise<Answered> {
     const refused = this.unaskable() !== undefined && !this.#away.has(transaction)
     if (refused && operation.call === 'authorize') return { kind: 'not-done' }
-    this.#away.add(transaction)
-    this.#observer.away?.(this.#away.size)
+    this.follow(transaction)
     const settles = operation.call !== 'authorize'
     if (settles) await this.#turn()
     const started = performance.now()
@@ -75,6 +74,12 @@ export class RemoteCalls {
     } finally {
       if (settles) this.#next()
     }
+  }
+
+  /** It waits for a call, its own or another's for the same transaction: away, until `close`. */
+  follow(transaction: object): void {
+    this.#away.add(transaction)
+    this.#observer.away?.(this.#away.size)
   }
 
   close(transaction: object): void {

@@ -19,32 +19,20 @@ import type { Wire } from '../../ports/wire.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
 import type { Fence, Term } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
+import { Askers } from './askers.ts'
 import { EventLog } from './event-log.ts'
-import type { Job } from './job.ts'
+import { isSameRequest, type Job } from './job.ts'
 import { hashOf, planUnit, withoutSeal } from './plan-unit.ts'
-import { RemoteCalls, type CallsObserver } from './remote-calls.ts'
+import { RemoteCalls } from './remote-calls.ts'
 import { RoundSlots } from './round-slots.ts'
+import type { RetryReason, RoundsObserver } from './rounds-observer.ts'
 
 /** Waits before a transaction that met a fault begins again. */
-const RETRY_MIN_MS = 50
-const RETRY_MAX_MS = 1_000
+const RETRY = { minMs: 50, maxMs: 1_000 } as const
 /** Waits between attempts to settle what another authorizer was asked, if nothing else is configured. */
 export const DEFAULT_CALL_RETRY = { firstMs: 500, maxMs: 30_000 } as const
 /** How long it is tried before the request goes back to its topic, so that the offsets before it can be recorded. */
 const PUT_BACK_AFTER_MS = 60_000
-
-/** What a transaction met before it began again. */
-export const RETRY_REASONS = ['store', 'log', 'contention', 'authorizer'] as const
-export type RetryReason = (typeof RETRY_REASONS)[number]
-
-export interface RoundsObserver extends Partial<CallsObserver> {
-  round(transactions: number, seconds: number): void
-  decided(transactionCode: string, responseCode: string): void
-  conflict(): void
-  retried(reason: RetryReason): void
-  /** A mistake in the program: the process must stop, offsets stay. */
-  bug(error: unknown): void
-}
 
 export interface RoundsDeps {
   readonly log: Log
@@ -74,6 +62,7 @@ export class Rounds {
   readonly #deps: RoundsDeps
   #events: EventLog | null = null
   readonly #calls: RemoteCalls
+  readonly #askers = new Askers()
   #ready: Job[] = []
   #running = false
   #stopped = false
@@ -236,7 +225,9 @@ export class Rounds {
     planned.forEach(({ job, operation, unit }, i) => {
       if (results[i] === 'committed') {
         if (operation.count) increments.push({ ...operation.count, by: 1 })
-        if (operation.decision.responseCode) observer.decided(operation.command.kind, operation.decision.responseCode)
+        const { decision, command } = operation
+        if (decision.responseCode) observer.decided(command.kind, decision.responseCode)
+        if (decision.type === 'transaction-pending') this.#askers.began(scopeKey(command.scope), job)
       } else {
         observer.conflict()
         slots.forget(unit.slot)
@@ -267,6 +258,7 @@ export class Rounds {
   }
 
   async #call(job: Job, operation: CallOperation, term: Term): Promise<void> {
+    if (operation.call === 'inquire' && this.#askers.follows(operation.key, job)) return this.#calls.follow(job)
     // Nobody is asked for money before it is sure to be on the log that somebody is.
     if (!(await this.#deps.fence.confirm(term))) return this.#retry(job, 'store')
     try {
@@ -324,8 +316,21 @@ export class Rounds {
     }
     // A reply that may be void for its reader is none: the request must not be taken for answered.
     if (!(await fence.confirm(term))) return this.#retry(job, 'store')
+    this.#finish(job)
+  }
+
+  #finish(job: Job): void {
     this.#calls.close(job)
     job.finish()
+    this.#release(job)
+  }
+
+  /** What waited for its answer begins again: it finds the outcome, or a question that it has to settle itself. */
+  #release(job: Job): void {
+    for (const follower of this.#askers.ended(job)) {
+      follower.restart()
+      this.add(follower)
+    }
   }
 
   #isOver(term: Term): boolean {
@@ -353,8 +358,9 @@ export class Rounds {
   #retry(job: Job, reason: RetryReason): void {
     if (this.#stopped) return
     this.#deps.observer.retried(reason)
+    this.#release(job)
     if (reason === 'authorizer') return this.#settleLater(job)
-    const delayMs = Math.min(RETRY_MIN_MS * 2 ** Math.min(job.restarts, 10), RETRY_MAX_MS)
+    const delayMs = Math.min(RETRY.minMs * 2 ** Math.min(job.restarts, 10), RETRY.maxMs)
     job.restart()
     const timer = setTimeout(() => {
       this.#retryTimers.delete(timer)
@@ -381,7 +387,7 @@ export class Rounds {
 
   /** Of several that are one request, one is enough: nobody waits for a reply any more. */
   async #putBack(job: Job): Promise<void> {
-    if (![...this.#idle].some((other) => isSame(other, job))) {
+    if (![...this.#idle].some((other) => isSameRequest(other, job))) {
       try {
         await job.putBack?.()
       } catch (error) {
@@ -389,12 +395,6 @@ export class Rounds {
         return this.#retry(job, 'log')
       }
     }
-    this.#calls.close(job)
-    job.finish()
+    this.#finish(job)
   }
-}
-
-function isSame({ request: { body } }: Job, { request: { body: other } }: Job): boolean {
-  if (body.kind === 'INQUIRY' || other.kind === 'INQUIRY') return false
-  return body.fingerprint === other.fingerprint && scopeKey(body.scope) === scopeKey(other.scope)
 }

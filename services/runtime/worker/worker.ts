@@ -15,7 +15,8 @@ import { Recovery, type RecoveryObserver } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import { Job } from './job.ts'
 import { Offsets } from './offsets.ts'
-import { Rounds, type RoundsObserver } from './rounds.ts'
+import type { RoundsObserver } from './rounds-observer.ts'
+import { Rounds } from './rounds.ts'
 
 const DRAIN_POLL_MS = 10
 

@@ -65,6 +65,44 @@ describe('a worker whose cards have another authorizer', () => {
     expect(b.bugs).toEqual([])
   })
 
+  it('keeps a repetition waiting for the answer of the first, instead of undoing what an inquiry does not find yet', async () => {
+    const b = await bench()
+    const other = new Told()
+    let arrived = false
+    other.answers.authorize = () =>
+      sleep(300).then(() => {
+        arrived = true
+        return approved
+      })
+    other.answers.inquire = () => (arrived ? approved : { kind: 'unknown' })
+    await b.worker({ authorizer: other })
+    const purchase = await remotePurchase(b, '1111')
+    const first = b.ask(purchase)
+    const atOnce = b.ask(purchase)
+    while (other.calls.length === 0) await sleep(5)
+    const replies = await Promise.all([first, atOnce, b.ask(purchase)])
+    expect(replies.map((reply) => reply?.responseCode)).toEqual(['00', '00', '00'])
+    expect(other.calls).toEqual([`authorize ${scopeKey(purchase.scope)}`])
+    expect(b.bugs).toEqual([])
+  })
+
+  it('gives repetitions back when the first gets no answer: each settles it, and all are told the same', async () => {
+    const b = await bench()
+    const other = new Told()
+    let dead = true
+    other.answers.authorize = () => sleep(100).then(() => ({ kind: 'unknown' }))
+    other.answers.inquire = () => ({ kind: 'unknown' })
+    other.reverses = () => !dead
+    await b.worker({ authorizer: other, callRetry: { firstMs: 20, maxMs: 20 } })
+    const purchase = await remotePurchase(b, '1111')
+    const waiting = [b.ask(purchase), b.ask(purchase), b.ask(purchase)]
+    while (!other.calls.some((call) => call.startsWith('reverse'))) await sleep(5)
+    dead = false
+    expect((await Promise.all(waiting)).map((reply) => reply?.responseCode)).toEqual(['91', '91', '91'])
+    expect(other.calls.filter((call) => call.startsWith('authorize'))).toHaveLength(1)
+    expect(b.bugs).toEqual([])
+  })
+
   it('decides 1,000 local purchases while the other authorizer takes five seconds', async () => {
     const b = await bench()
     const other = new Told()

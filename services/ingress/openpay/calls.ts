@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { MAX_REFUNDS } from '../../core/card-token/decide-charge.ts'
 import type { Reply } from '../../core/transaction/reply.ts'
 import type { Scope } from '../../core/transaction/scope.ts'
 import { StoreError } from '../../ports/store.ts'
@@ -39,7 +40,9 @@ const UNKNOWN_REFUND = `${descriptionOf(1000)} No se conoce el resultado de la d
 const NO_CHARGE = 'No existe un cargo con este id, o todavía no se ha decidido.'
 const USED_TOKEN = 'El token ya fue usado.'
 const UNKNOWN_SOURCE = 'No existe un token con este source_id, o ya expiró.'
-const OVER_REFUNDED = 'El monto supera lo que queda por devolver del cargo, o ya no queda nada.'
+const OVER_REFUNDED =
+  'El monto supera lo que queda por devolver del cargo, ya no queda nada, o el cargo ya tiene ' +
+  `${MAX_REFUNDS} devoluciones.`
 
 export async function createToken(
   deps: OpenpayDeps,

@@ -1,6 +1,7 @@
 // What the routes of the Openpay dialect are: registered from here, and shown in the OpenAPI document.
 
 import { z } from 'zod'
+import { MAX_REFUNDS } from '../../core/card-token/decide-charge.ts'
 import type { ResponseDescription, RouteDescriptions } from '../http/route-description.ts'
 import { errorObject } from './errors.ts'
 import { tokenObject, transactionObject } from './replies.ts'
@@ -128,7 +129,7 @@ export const OPENPAY_ROUTES = {
     },
     responses: {
       200: { description: 'The charge with this refund.', body: transactionObject },
-      422: error('1003: more than is left, or nothing is.'),
+      422: error(`1003: more than is left, nothing is, or ${MAX_REFUNDS} refunds were asked for.`),
       ...GATEWAY,
       ...PRIVATE_ONLY,
       ...ERRORS,

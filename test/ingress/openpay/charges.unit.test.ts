@@ -335,6 +335,17 @@ describe('refunding a charge', () => {
     expect(service.refunded.map(({ amountMinor }) => amountMinor)).toEqual([3_025, 6_975])
   })
 
+  it('says so when a charge has had as many refunds as one may have', async () => {
+    const service = await start()
+    const { id } = await charged(service)
+    for (let made = 0; made < 100; made++) {
+      expect((await service.post(`/charges/${id}/refund`, { amount: 0.01 })).status).toBe(200)
+    }
+    const { status, body } = await service.post(`/charges/${id}/refund`, { amount: 0.01 })
+    expect([status, body.error_code]).toEqual([422, 1003])
+    expect(body.description).toContain('ya tiene 100 devoluciones')
+  }, 20_000)
+
   it('never gives back more than was charged when many ask at a time', async () => {
     const service = await start()
     const { id } = await charged(service)

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 /** MB. Buffers of records and replies die young: with Node's 16 a worker spends a sixth of its time collecting them. */
 const YOUNG_GENERATION = '--max-semi-space-size=32'
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+/** Of TypeScript stripped and compiled before: a command line starts in half the time. */
+const COMPILE_CACHE = join(ROOT, '.cache', 'node')
 const NODE_MAJOR = 24
 const INSTALLED = join(ROOT, 'node_modules', '.package-lock.json')
 const WINDOWS = process.platform === 'win32'
@@ -68,7 +70,8 @@ function runs(node) {
 
 function run(node, argv) {
   const options = `${process.env.NODE_OPTIONS ?? ''} ${YOUNG_GENERATION}`.trim()
-  const child = spawn(node, argv, { stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: options } })
+  const env = { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, NODE_OPTIONS: options }
+  const child = spawn(node, argv, { stdio: 'inherit', env })
   for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
     process.on(name, () => {
       // Ctrl-C in a terminal reaches the child by itself; sent again it would be a second one.

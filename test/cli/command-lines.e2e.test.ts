@@ -9,6 +9,7 @@ import { freePort } from '../../scripts/ports.ts'
 import { createMemoryLog } from '../../services/adapters/memory/log.ts'
 import { lendLog, socketPath, type LogServer } from '../../services/embedded/log-server.ts'
 import { TOPIC, TOPICS } from '../../services/runtime/topics.ts'
+import { serviceEnv } from '../e2e/harness.ts'
 import { CARDS, commands, HOLDERS, keyRing, keys, startSystem, type System } from '../audit/traffic.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -30,7 +31,7 @@ interface Around {
 function run(script: string, args: readonly string[], { port, input = '', env = {} }: Around): Promise<Ended> {
   const child = spawn(process.execPath, [join(ROOT, 'services/cli', script), ...args], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], PORT: String(port), KEYS: JSON.stringify(keyRing), ...env },
+    env: serviceEnv({ PORT: String(port), KEYS: JSON.stringify(keyRing), ...env }),
   })
   const texts = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (texts.out += text))

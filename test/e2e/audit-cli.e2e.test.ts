@@ -12,6 +12,7 @@ import { logSource } from '../../services/audit/event-source.ts'
 import { lendLog, socketPath, type LogServer } from '../../services/embedded/log-server.ts'
 import type { Log } from '../../services/ports/log.ts'
 import { TOPIC, TOPICS } from '../../services/runtime/topics.ts'
+import { serviceEnv } from './harness.ts'
 import { History, memoryLog, OTHER_KEYS, sign, SIGNING_KEYS } from '../audit/history.ts'
 
 const CLI = new URL('../../services/cli/audit.ts', import.meta.url).pathname
@@ -62,12 +63,8 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
   })
 
   const socket = (name: keyof typeof PORTS) => socketPath(PORTS[name])
-  const environment = (name: keyof typeof PORTS) => ({
-    PATH: process.env['PATH'],
-    TMPDIR: process.env['TMPDIR'],
-    PORT: String(PORTS[name]),
-    AUDIT_PUBLIC_KEYS: JSON.stringify(publicKeysOf(SIGNING_KEYS)),
-  })
+  const environment = (name: keyof typeof PORTS) =>
+    serviceEnv({ PORT: String(PORTS[name]), AUDIT_PUBLIC_KEYS: JSON.stringify(publicKeysOf(SIGNING_KEYS)) })
   const audit = (name: keyof typeof PORTS, ...args: string[]): Promise<Ended> =>
     new Promise((resolve) => {
       const child = execFile(process.execPath, [CLI, ...args], { env: environment(name) }, (_error, stdout, stderr) =>

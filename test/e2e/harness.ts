@@ -215,7 +215,8 @@ async function recordsOf(log: Log, topic: string, partition: number): Promise<St
 
 /** What a service gets and nothing of what the tests' own environment may hold. */
 export function serviceEnv(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], HOME: process.env['HOME'], TMPDIR: process.env['TMPDIR'], ...more }
+  const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env
+  return { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE, ...more }
 }
 
 /** Run a script to its end, or throw. Standard output and error together. */

@@ -100,10 +100,10 @@ describe('delivery by webhook', () => {
   })
 
   it('gives up at its deadline, asking a receiver that hangs a second time, and tells nothing of what was sent', async () => {
-    const { channel: to, seen, lines } = await receiver(['silence'], 400)
+    const { channel: to, seen, lines } = await receiver(['silence'], 1_500)
     const began = performance.now()
     expect(await to.deliver(MESSAGE)).toBe(false)
-    expect(performance.now() - began).toBeLessThan(900)
+    expect(performance.now() - began).toBeLessThan(3_000)
     expect(seen).toHaveLength(2)
     expect(JSON.stringify(lines)).not.toMatch(/482915|1012345678/)
   })
@@ -112,7 +112,7 @@ describe('delivery by webhook', () => {
     const { channel: to, seen } = await receiver([{ status: 503, retryAfter: '60' }])
     const began = performance.now()
     expect(await to.deliver(MESSAGE)).toBe(false)
-    expect(performance.now() - began).toBeLessThan(500)
+    expect(performance.now() - began).toBeLessThan(5_000)
     expect(seen).toHaveLength(1)
   })
 

@@ -113,7 +113,7 @@ async function readLog(
 ): Promise<number> {
   const stretches = await stretchesOf(source, selection)
   const total = stretches.reduce((sum, { start, end }) => sum + Number(end - start), 0)
-  if (total === 0) throw new AuditProblem(`${source.name} has no events in this range`)
+  if (total === 0) throw new AuditProblem(`no events in this range of ${source.name}`)
   const progress = run.progress('records', total)
   let foreign = 0
   const skipped = { foreign: () => void foreign++ }

@@ -62,7 +62,7 @@ async function replay(source: EventSource, options: Options, run: Run): Promise<
   )
   const stretches = await stretchesOf(source, { until, toOffset, partition })
   const total = stretches.reduce((sum, { start, end }) => sum + Number(end - start), 0)
-  if (total === 0) throw new AuditProblem(`${source.name} has no events in this range`)
+  if (total === 0) throw new AuditProblem(`no events in this range of ${source.name}`)
   const rules = new RulesFinder(source, wire)
   const today = options.withRules === 'current' ? rulesOf(readEnv(rulesVariables, process.env)) : undefined
   const engine = new Replay({

@@ -229,7 +229,7 @@ function refuseAmbiguous(query: Query, acquirers: ReadonlySet<string>): void {
 function nothingRead(name: string, foreign: number): AuditProblem {
   return foreign > 0
     ? new AuditProblem(`none of the ${foreign} records is an event of ours: is this the topic authorization.events?`)
-    : new AuditProblem(`${name} has no events in this range`)
+    : new AuditProblem(`no events in this range of ${name}`)
 }
 
 /** A number is found by its keyed hash only. */

@@ -158,6 +158,13 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
       code: 1,
       stdout: expect.stringMatching(/NOT PROVED .*wrong signature/),
     })
+    // Other names for what was signed: the record is proved, what is shown of it would not be.
+    const forged = join(folder, 'forged.json')
+    await writeFile(forged, stdout.replaceAll('\\"responseCode\\"', '\\"refusedCode_\\"'))
+    expect(await audit('nobody', 'check', forged)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/NOT PROVED .*schema that was changed/),
+    })
     await truncate(proof, 300)
     expect(await audit('nobody', 'check', proof)).toMatchObject({
       code: 2,

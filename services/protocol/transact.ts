@@ -15,7 +15,7 @@ import type { Decision } from '../core/transaction/decision.ts'
 import type { Claim } from '../core/transaction/outcome.ts'
 import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideLateOriginal } from '../core/undoing/decide-late-original.ts'
-import { CLAIM, outcomeName, verdictName } from './entries.ts'
+import { CLAIM, outcomeName, readStandIn, verdictName } from './entries.ts'
 import { placeOf, subjectNames, tokenNames } from './place.ts'
 import { plainDraw } from './draw.ts'
 import { emit, refuse } from './emit.ts'
@@ -78,6 +78,7 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
       [{ slot: at, names: atNames, claim: { value: claim, code: command.kind } }, ...asksFor(job, claim, drawn)],
       counter ? [counter.key] : [],
     )
+    if (presented !== '') readStandIn(loaded.state(claim.tokenSlot ?? claim.slot), drawn.presented)
     const found = loaded.state(at)
     const met = found.claim
     if (!met) throw new Error('a scope that was claimed has a claim')

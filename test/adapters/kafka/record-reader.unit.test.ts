@@ -1,23 +1,26 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  readRecord,
-  writeRecord,
-  type RecordToWrite,
-  type WrittenRecord,
-} from '../../../services/adapters/kafka/record-codec.ts'
+import { readRecord } from '../../../services/adapters/kafka/record-reader.ts'
 
 // kafkajs' own code, which nothing has replaced here.
 const require = createRequire(import.meta.url)
-const theirWriter = require('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (
-  record: RecordToWrite,
-) => WrittenRecord
+const writeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (record: RecordToWrite) => {
+  readonly buffer: Buffer
+}
 const theirReader = require('kafkajs/src/protocol/recordBatch/record/v0/decoder.js') as typeof readRecord
 const Decoder = require('kafkajs/src/protocol/decoder.js') as new (buffer: Buffer) => {
   buffer: Buffer
   offset: number
   readVarIntBytes(): Buffer
+}
+
+interface RecordToWrite {
+  readonly offsetDelta?: number
+  readonly timestampDelta?: number
+  readonly key?: string | Buffer | null
+  readonly value?: Buffer | null
+  readonly headers?: Readonly<Record<string, string | Buffer | readonly (string | Buffer)[]>>
 }
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
@@ -41,15 +44,6 @@ const context = {
 }
 
 describe('a record', () => {
-  it('is written in the same bytes as by kafkajs', () => {
-    fc.assert(
-      fc.property(record, (given) => {
-        expect(writeRecord(given).buffer.equals(theirWriter(given).buffer)).toBe(true)
-      }),
-      { numRuns: 500 },
-    )
-  })
-
   it('is read with the same fields as by kafkajs', () => {
     fc.assert(
       fc.property(record, fc.constantFrom(0, 1), (given, timestampType) => {

@@ -46,15 +46,19 @@ export interface Folded {
 /**
  * The entries that must be known before these events of one slot can be applied to it. Those that are not in the store
  * any more are over.
+ * @param at the slot's version, beyond which events are applied and make entries themselves; null when it is not known:
+ * any of these events may be in the store already.
  */
-export function namesFor(events: readonly DecisionEvent[]): ReadonlySet<string> {
+export function namesFor(events: readonly DecisionEvent[], at: number | null): ReadonlySet<string> {
   const needed = new Set<string>()
   const made = new Set<string>()
-  for (const { facts, seen } of events) {
+  for (const { version, facts, seen } of events) {
+    if (at !== null && version <= at) continue
     for (const fact of facts) {
       for (const name of namesForFact(fact)) if (!made.has(name)) needed.add(name)
       // Only what another authorizer answered was pending.
       if (fact.kind === 'outcome-recorded' && seen.answer) needed.add(pendingName(fact.scope))
+      if (at === null) continue
       if (fact.kind === 'card-token-issued') made.add(cardTokenName(fact.hash))
       if (fact.kind === 'token-issued') made.add(tokenName(fact.token.hash))
       if (fact.kind === 'outcome-recorded') made.add(outcomeName(fact.scope))

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { createMemoryStore } from '../../adapters/memory/store.ts'
+import { SECRET_KINDS } from '../../core/card-token/card-token.ts'
 import type { Rules } from '../../core/subject/rules.ts'
 import type { Log } from '../../ports/log.ts'
 import type { HeldEntry, StoreUpkeep } from '../../ports/store-upkeep.ts'
@@ -33,11 +34,17 @@ export function inGroup(slot: string, { index, count }: Group): boolean {
   return createHash('sha1').update(slot).digest().readUInt32BE(0) % Math.min(count, 2 ** HASH_BITS) === index
 }
 
-/** What a store holds. */
+/** Keys and codes are the store's alone: no event tells of them, and no dump may carry them out of it. */
+function isSecret({ name }: HeldEntry): boolean {
+  return SECRET_KINDS.some((kind) => name.startsWith(`${kind}:`))
+}
+
+/** What a store holds, but for secrets. */
 export async function dumpStore(upkeep: Pick<StoreUpkeep, 'held'>, group: Group = ALL_SLOTS): Promise<Dump> {
   const dump = new Map<string, { value: string; expiresAt: number | null }>()
   for await (const entry of upkeep.held()) {
-    if (inGroup(entry.slot, group)) dump.set(lineName(entry), { value: canonical(entry), expiresAt: entry.expiresAt })
+    if (inGroup(entry.slot, group) && !isSecret(entry))
+      dump.set(lineName(entry), { value: canonical(entry), expiresAt: entry.expiresAt })
   }
   return dump
 }
@@ -112,7 +119,7 @@ function lineName({ slot, name }: HeldEntry): string {
   return `${slot} ${name}`
 }
 
-/** Fields sorted by name. A version, and a secret, is no JSON and stays as it is. */
+/** Fields sorted by name. A version is no JSON and stays as it is. */
 function canonical({ name, value }: HeldEntry): string {
   if (name === 'version' || !/^[[{]/.test(value)) return value
   return JSON.stringify(JSON.parse(value), (_field, inner: unknown) =>

@@ -120,7 +120,10 @@ export class Restorer {
       const cached =
         this.#cache.get(slot) ??
         (fromEmpty && first === 1 ? { state: emptySlot(slot), known: 'all' as const } : undefined)
-      const needed = namesFor(events.map(({ event }) => event))
+      const needed = namesFor(
+        events.map(({ event }) => event),
+        cached ? cached.state.version : null,
+      )
       if (cached) {
         states[at] = cached
         const missing = [...needed].filter((name) => !isKnown(cached, name))

@@ -1,0 +1,92 @@
+// What a catch-up makes of the events that it reads, whatever the store has of them.
+import { expect, it, vi } from 'vitest'
+import { createMemoryStore } from '../../../services/adapters/memory/store.ts'
+import type { DecisionEvent } from '../../../services/core/subject/event.ts'
+import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
+import { differences, dumpLog, dumpStore } from '../../../services/runtime/recovery/dump.ts'
+import { Restorer } from '../../../services/runtime/recovery/restorer.ts'
+import { TOPIC } from '../../../services/runtime/topics.ts'
+import { hashOf } from '../../../services/runtime/worker/plan-unit.ts'
+import { bench, commands, keys, wire } from '../worker/harness.ts'
+
+const [CARD, HOLDER] = ['6039591000000018', 'CC:1']
+
+const PARTITIONS = [0, 1, 2, 3]
+
+/** Every kind of fact that changes what another event has made. */
+async function decided(): Promise<readonly DecisionEvent[]> {
+  const b = await bench()
+  const { worker } = await b.worker()
+  await b.ask(commands.registration('r', { card: CARD, document: HOLDER }))
+  await b.ask(commands.opening('o', { document: HOLDER, amount: 1_000 }))
+  const tokens: string[] = []
+  for (const consecutive of ['g1', 'g2', 'g3']) {
+    const reply = await b.ask(commands.generation(consecutive, consecutive === 'g3' ? {} : { document: HOLDER }))
+    tokens.push(reply?.token ? keys.reveal(reply.token) : '')
+  }
+  const [first = '', , terminals = ''] = tokens
+  await b.ask(commands.spending('w1', { card: CARD, token: '000000' }))
+  await b.ask(commands.spending('p1', { card: CARD, token: first }))
+  await b.ask(commands.spending('p2', { card: CARD, token: terminals }))
+  await b.ask(commands.undoing('REVERSAL', 'p1'))
+  await b.ask(commands.undoing('REVERSAL', 'g2', { code: 'TOKEN_GENERATION' }))
+  await b.ask(commands.stateChange('s1', { card: CARD, state: 'blocked' }))
+  await worker.stop(1_000)
+  const events = (await b.events()).filter((event) => 'slot' in event)
+  return [...new Map(events.map((event) => [`${event.slot}#${event.version}`, event])).values()]
+}
+
+/** Everything is of just now. */
+async function restored(...runs: readonly (readonly DecisionEvent[])[]) {
+  const now = () => Date.now()
+  const { upkeep } = createMemoryStore({ clock: { now } })
+  for (const events of runs) {
+    const restorer = new Restorer({ upkeep, rules: DEFAULT_RULES, now })
+    await restorer.apply(events.map((event) => ({ event, hash: hashOf(wire.encodeEvent(event).value) })))
+  }
+  return dumpStore(upkeep)
+}
+
+it('brings a store to the same end whatever part of the events it has, also when it reads that part again', async () => {
+  const events = await decided()
+  const whole = await restored(events)
+  expect([...whole.values()].some(({ value }) => value.includes('"state":"spent"'))).toBe(true)
+  for (let has = 0; has <= events.length; has++) {
+    const again = await restored(events.slice(0, has), events)
+    expect(differences(whole, again, Date.now()), `which had ${has} of ${events.length} events`).toEqual([])
+  }
+})
+
+it('refuses an event whose slot lacks the one before it, or has another one in its place', async () => {
+  const events = await decided()
+  const holders = events.filter(({ slot }) => slot.startsWith('D.'))
+  const [first, second, third] = holders as [DecisionEvent, DecisionEvent, DecisionEvent]
+  await expect(restored([first, third])).rejects.toMatchObject({ name: 'FoldError', kind: 'gap' })
+  await expect(restored([first], [{ ...first, reason: 'other' }, second])).rejects.toMatchObject({ kind: 'fork' })
+  await expect(restored([first, { ...second, previousHash: 'other' }])).rejects.toMatchObject({ kind: 'fork' })
+})
+
+it('reads the log from its beginning when the store lacks what it has noted to hold', async () => {
+  const b = await bench()
+  const { worker } = await b.worker()
+  const open = (consecutive: string) => b.ask(commands.credit(consecutive, { document: HOLDER, amount: 1 }))
+  await b.ask(commands.opening('o', { document: HOLDER, amount: 1 }))
+  await open('c1')
+  const ends = await Promise.all(PARTITIONS.map(async (n) => (await b.log.extent(TOPIC.events, n)).end))
+  // More than is read again before a noted position.
+  for (const n of PARTITIONS) for (let m = 0; m < 1_100; m++) b.log.inject(TOPIC.events, n, {})
+  await open('c2')
+  await worker.stop(1_000)
+  b.store.wipe()
+  await b.store.upkeep.seize('liar', 1)
+  const positions = ends.map((end, n) => [n, { next: end + 1_100n, epoch: 1 }] as const)
+  await b.store.upkeep.advance({ owner: 'liar' }, new Map(positions))
+  await vi.waitFor(async () => expect(await b.store.upkeep.seize('next', 1)).toBe(true))
+  const { worker: next } = await b.worker()
+  expect((await open('c3'))?.responseCode).toBe('00')
+  await next.stop(1_000)
+  expect(b.counts['failed recoveries']).toBe(1)
+  expect(differences(await dumpLog(b.log, wire, DEFAULT_RULES), await dumpStore(b.store.upkeep), Date.now())).toEqual(
+    [],
+  )
+})

@@ -1,5 +1,5 @@
 // Writes Produce requests in place of kafkajs 2.2.4, which makes a zeroed buffer for each record, header, batch and topic
-// and copies each into the next: five times what it takes to write all of them into one. Same bytes. What the sender
+// and copies each into the next: three times and more what it takes to write all of them into one. Same bytes. What the sender
 // never sends, compressed, transactional or idempotent, is left to kafkajs.
 
 import { BatchWriter, type RecordToWrite } from './batch-writer.ts'

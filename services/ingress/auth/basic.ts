@@ -1,6 +1,6 @@
 // HTTP Basic (RFC 7617) for apps with a secret. Equal time for a wrong secret and an unknown key; never logs either.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /** What Basic needs to know of an app. */
 export interface BasicApp {
@@ -18,27 +18,28 @@ const CREDENTIALS = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Keys and secrets are compared as HMACs under a key of this process: what a lookup or a comparison takes tells nothing
- * of them. @throws Error when two apps have one key.
+ * Keys and secrets are compared as hashes with a secret of this process before them, which never leave it: what a lookup
+ * or a comparison takes tells nothing of them. @throws Error when two apps have one key.
  */
 export function createBasicAuthentication<App extends BasicApp>(apps: readonly App[]): BasicAuthentication<App> {
-  const hmacKey = randomBytes(32)
-  const digest = (text: string) => createHmac('sha256', hmacKey).update(text, 'utf8').digest()
-  const byKey = new Map(apps.map((app) => [digest(app.key).toString('base64'), { app, secret: digest(app.secret) }]))
+  const salt = randomBytes(32).toString('base64')
+  const nameOf = (text: string) => hash('sha256', salt + text, 'base64')
+  const digest = (text: string) => Buffer.from(nameOf(text), 'base64')
+  const byKey = new Map(apps.map((app) => [nameOf(app.key), { app, secret: digest(app.secret) }]))
   if (byKey.size !== apps.length) throw new Error('two apps have one key')
   const nobody = { app: null, secret: randomBytes(32) }
   const check = (header: string): App | null => {
     const sent = credentialsOf(header)
     if (sent === null) return null
-    const known = byKey.get(digest(sent.key).toString('base64')) ?? nobody
+    const known = byKey.get(nameOf(sent.key)) ?? nobody
     const right = timingSafeEqual(digest(sent.secret), known.secret)
     return right && known.app?.enabled === true ? known.app : null
   }
-  /** Headers that were right, by their HMAC: an app sends the same one with every call. Bounded by `MAX_REMEMBERED`. */
+  /** Headers that were right, by their hash: an app sends the same one with every call. Bounded by `MAX_REMEMBERED`. */
   const remembered = new Map<string, App>()
   return (header) => {
     if (header === undefined) return null
-    const name = digest(header).toString('base64')
+    const name = nameOf(header)
     const seen = remembered.get(name)
     if (seen) return seen
     const app = check(header)

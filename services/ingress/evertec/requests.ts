@@ -131,16 +131,19 @@ export function fieldErrors(error: z.ZodError): FieldError[] {
   return error.issues.map((issue) => ({ field: issue.path.join('.'), message: issue.message }))
 }
 
-type SentBody = Record<string, unknown>
+type SentBody = Readonly<Record<string, unknown>>
 
 /** The body with absent for null, in the nested objects too (contract: `null` means absent). */
 function withoutNulls(body: object): SentBody {
-  const sent: SentBody = presentOnly(body)
-  for (const name of ['acquirer', 'document']) {
-    const nested = sent[name]
-    if (typeof nested === 'object' && nested !== null && !Array.isArray(nested)) sent[name] = presentOnly(nested)
-  }
-  return sent
+  const sent = hasNull(body) ? presentOnly(body) : (body as SentBody)
+  const nested = ['acquirer', 'document'].filter((name) => hasNull(sent[name]))
+  // Most bodies hold no null, and are taken as they came.
+  if (nested.length === 0) return sent
+  return { ...sent, ...Object.fromEntries(nested.map((name) => [name, presentOnly(sent[name] as object)])) }
+}
+
+function hasNull(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).includes(null)
 }
 
 function presentOnly(value: object): SentBody {

@@ -19,7 +19,20 @@ export function protectedText(raw: string, keys: KeyRing): ProtectedText {
 }
 
 /** With the hash of the terminal. None of the three holds a colon. */
-export function withTerminal(acquirer: Omit<Acquirer, 'terminalHash'>, keys: KeyRing): Acquirer {
-  const { id, storeId, terminalId } = acquirer
-  return { ...acquirer, terminalHash: keys.hash('terminal', `${id}:${storeId}:${terminalId}`) }
+export function withTerminal({ id, storeId, terminalId }: Omit<Acquirer, 'terminalHash'>, keys: KeyRing): Acquirer {
+  return { id, storeId, terminalId, terminalHash: terminalHash(`${id}:${storeId}:${terminalId}`, keys) }
+}
+
+/** Terminals come again and again, and are no secret: their hashes are kept. Beyond so many, all are made anew. */
+const MAX_TERMINALS = 10_000
+const TERMINALS = new WeakMap<KeyRing, Map<string, string>>()
+
+function terminalHash(terminal: string, keys: KeyRing): string {
+  const known = TERMINALS.get(keys) ?? new Map<string, string>()
+  const kept = known.get(terminal)
+  if (kept !== undefined) return kept
+  if (known.size >= MAX_TERMINALS) known.clear()
+  const hash = keys.hash('terminal', terminal)
+  TERMINALS.set(keys, known.set(terminal, hash))
+  return hash
 }

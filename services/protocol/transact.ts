@@ -35,7 +35,10 @@ import {
   type SlotAsk,
 } from './operations.ts'
 
-/** Candidates a generation draws: with 5 live tokens of 6 digits, none of four is free once in 10^21. */
+/**
+ * Candidates of a generation whose first one was taken: where a subject remembers a thousand tokens of 6 digits, none of
+ * four is free once in 10^12.
+ */
 const TOKEN_CANDIDATES = 4
 
 type OwnClaim = Extract<Claim, { kind: 'claim' }>
@@ -71,8 +74,9 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
   const job: Job = { command, shell, scope, presented, card }
   let claim: OwnClaim = { kind: 'claim', fingerprint: command.fingerprint, slot, tokenSlot }
   let tokenSettled = false
+  let candidates = 1
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const drawn = draw(job, claim)
+    const drawn = draw(job, claim, candidates)
     const counter = limiter(command, drawn.now, shell)
     const loaded = yield* load(
       [{ slot: at, names: atNames, claim: { value: claim, code: command.kind } }, ...asksFor(job, claim, drawn)],
@@ -92,6 +96,8 @@ export function* transact(command: Placed, presented: string, shell: Shell): Pro
       throw new Error('only a reversal or a void claims as an undoing')
     } else if (met.slot !== claim.slot || met.tokenSlot !== claim.tokenSlot) {
       claim = met
+    } else if (candidates < TOKEN_CANDIDATES && areTaken(drawn.candidates, loaded.state(claim.slot))) {
+      candidates = TOKEN_CANDIDATES
     } else if (met.tokenSlot !== undefined && !tokenSettled) {
       tokenSettled = yield* settleToken({ ...job, claim, drawn, loaded, counter }, met.tokenSlot)
     } else if ((yield* decideOnSubject({ ...job, claim, drawn, loaded, counter }, learnt)) === 'done') {
@@ -215,13 +221,18 @@ function* commitLate(command: Placed, state: SlotState, shell: Shell): Part<Answ
   return yield* commit({ state, command, decision, seen: {}, drawn, claims: [], claimAbsent: false })
 }
 
+/** A subject may still remember the digits of one candidate: too rare to draw, hash and read several each time. */
+function areTaken(candidates: readonly TokenCandidate[], { tokens }: SlotState): boolean {
+  return candidates.length > 0 && candidates.every(({ hash }) => tokens.has(hash))
+}
+
 /** Fresh draws for one attempt: a conflict draws again. Token hashes are those of the slot where the token is. */
-function draw({ command, shell, presented }: Job, claim: OwnClaim): Drawn {
+function draw({ command, shell, presented }: Job, claim: OwnClaim, count: number): Drawn {
   const slot = claim.tokenSlot ?? claim.slot
   const candidates: TokenCandidate[] = []
   if (command.kind === 'TOKEN_GENERATION') {
     const digits = tokenDigits({ command, rules: shell.rules })
-    for (let n = 0; n < TOKEN_CANDIDATES; n++) {
+    for (let n = 0; n < count; n++) {
       const id = shell.entropy.tokenId()
       candidates.push({ id, hash: shell.keys.issue(slot, id, digits).hash })
     }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { DecisionEvent } from '../../../services/core/subject/event.ts'
+import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
+import { systemEntropy } from '../../../services/adapters/keys/entropy.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 import { bench, commands, keys, wire, type Bench } from './harness.ts'
 
@@ -49,6 +51,22 @@ describe('a worker', () => {
     expect(codes.filter((code) => code === '75')).toHaveLength(44)
     expect(b.counts['rounds']).toBeLessThan(20)
     expect(b.bugs).toEqual([])
+  })
+
+  it('draws other candidates where the first has the digits of a token that is still remembered', async () => {
+    const b = await bench()
+    const ids = ['A', 'A', 'A', 'B', 'C', 'D'].map((letter) => letter.repeat(22))
+    const drawn = (): string => ids.shift() ?? systemEntropy.tokenId()
+    const clock = { now: () => Date.now() }
+    await b.worker({ shell: { clock, entropy: { ...systemEntropy, tokenId: drawn }, keys, rules: DEFAULT_RULES } })
+    const ask = (id: string) => b.ask(commands.generation(id, { document: HOLDER }))
+    const [first, second] = [await ask('g1'), await ask('g2')]
+    expect([first, second].map((reply) => [reply?.responseCode, reply?.token?.id])).toEqual([
+      ['00', 'A'.repeat(22)],
+      ['00', 'B'.repeat(22)],
+    ])
+    const events = ((await b.events()) as DecisionEvent[]).filter((event) => event.type === 'transaction-decided')
+    expect(events.map((event) => event.drawn.candidates.length)).toEqual([1, 4])
   })
 
   it('answers 20 identical requests at once with one debit, one event and 20 equal replies', async () => {

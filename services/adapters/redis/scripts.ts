@@ -14,41 +14,77 @@ function script(lua: string): Script {
 }
 
 /**
- * Write one unit. KEYS: term, version, outbox, the entries that must be absent, the entries to write.
- * ARGV: term, expected tag, next tag, outbox field, event, count of absent entries, then for each write its expiry in
- * Unix milliseconds ('' for none, '-' to delete) and its value. Gives 1, 0 for a conflict, or -1 under another term.
- * HSET is the first write, since of all of them only it can fail (by the type of its key).
+ * Write units in their order, each on its own. KEYS: term, then for each unit version, outbox, the entries that must be
+ * absent, the entries to write. ARGV: term, then for each unit expected tag, next tag, outbox field, event, count of
+ * absent entries, count of writes, and for each write its expiry in Unix milliseconds ('' for none, '-' to delete) and
+ * its value. Gives for each 1, or 0 for a conflict; -1 under another term. HSET is the first write of a unit, since of
+ * all of them only it can fail (by the type of its key). One script for many, since each costs the client and Redis as
+ * much as a unit.
  */
 export const COMMIT = script(`#!lua
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
-local absent = tonumber(ARGV[6])
-if (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then return 0 end
-if absent > 0 and redis.call('EXISTS', unpack(KEYS, 4, 3 + absent)) > 0 then return 0 end
-redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])
-local arg = 7
-for key = 4 + absent, #KEYS do
-  local expiry = ARGV[arg]
-  if expiry == '-' then redis.call('DEL', KEYS[key])
-  elseif expiry == '' then redis.call('SET', KEYS[key], ARGV[arg + 1])
-  else redis.call('SET', KEYS[key], ARGV[arg + 1], 'PXAT', expiry) end
-  arg = arg + 2
+local results = {}
+local key, arg = 2, 2
+while arg <= #ARGV do
+  local absent, writes = tonumber(ARGV[arg + 4]), tonumber(ARGV[arg + 5])
+  local fits = (redis.call('GET', KEYS[key]) or '') == ARGV[arg]
+  if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 2, key + 1 + absent)) == 0 end
+  if fits then
+    redis.call('HSET', KEYS[key + 1], ARGV[arg + 2], ARGV[arg + 3])
+    for write = 0, writes - 1 do
+      local name, expiry = KEYS[key + 2 + absent + write], ARGV[arg + 6 + 2 * write]
+      if expiry == '-' then redis.call('DEL', name)
+      elseif expiry == '' then redis.call('SET', name, ARGV[arg + 7 + 2 * write])
+      else redis.call('SET', name, ARGV[arg + 7 + 2 * write], 'PXAT', expiry) end
+    end
+    redis.call('SET', KEYS[key], ARGV[arg + 1])
+  end
+  results[#results + 1] = fits and 1 or 0
+  key = key + 2 + absent + writes
+  arg = arg + 6 + 2 * writes
 end
-redis.call('SET', KEYS[2], ARGV[3])
-return 1`)
+return results`)
 
 /**
- * Claim and read one slot. KEYS: term, outbox, version, claim, other entries. ARGV: term, expiry of the claim in Unix
- * milliseconds, and its value, left out when nothing is to be set. Gives the values from the version on, then the outbox
- * if any, or -1 under another term. One script, since four commands a slot cost the client twice the time.
+ * Claim and read slots. KEYS: term, then for each slot outbox, version, entries; the claim first when it is to be set.
+ * ARGV: term ('*' for any), then for each slot the count of its entries, the expiry of its claim in Unix milliseconds
+ * ('' to leave it alone), and the claim's value ('' to set none). Gives for each slot the values from the version on,
+ * then the outbox if any; -1 under another term. A thousand keys at a time, since unpack takes no more than 8,000.
  */
-export const CLAIM = script(`#!lua
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
-if ARGV[3] then redis.call('SET', KEYS[4], ARGV[3], 'NX', 'PXAT', ARGV[2]) end
-redis.call('PEXPIREAT', KEYS[4], ARGV[2], 'GT')
-local seen = redis.call('MGET', unpack(KEYS, 3))
-local outbox = redis.call('HGETALL', KEYS[2])
-if #outbox > 0 then seen[#KEYS - 1] = outbox end
-return seen`)
+export const LOAD = script(`#!lua
+if ARGV[1] ~= '*' and (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
+local views = {}
+local key = 2
+for arg = 2, #ARGV, 3 do
+  local last, expiry = key + 1 + ARGV[arg], ARGV[arg + 1]
+  if expiry ~= '' then
+    if ARGV[arg + 2] ~= '' then redis.call('SET', KEYS[key + 2], ARGV[arg + 2], 'NX', 'PXAT', expiry) end
+    redis.call('PEXPIREAT', KEYS[key + 2], expiry, 'GT')
+  end
+  local seen = redis.call('MGET', unpack(KEYS, key + 1, math.min(key + 1000, last)))
+  for from = key + 1001, last, 1000 do
+    for _, value in ipairs(redis.call('MGET', unpack(KEYS, from, math.min(from + 999, last)))) do
+      seen[#seen + 1] = value
+    end
+  end
+  local outbox = redis.call('HGETALL', KEYS[key])
+  if #outbox > 0 then seen[#seen + 1] = outbox end
+  views[#views + 1] = seen
+  key = last + 1
+end
+return views`)
+
+/** Forget events. KEYS: outboxes. ARGV: for each the count of its fields, and those. */
+export const FORGET = script(`#!lua
+local arg = 1
+for key = 1, #KEYS do
+  local fields = tonumber(ARGV[arg])
+  for from = arg + 1, arg + fields, 1000 do
+    redis.call('HDEL', KEYS[key], unpack(ARGV, from, math.min(from + 999, arg + fields)))
+  end
+  arg = arg + 1 + fields
+end
+return #KEYS`)
 
 /**
  * Write what the log says of one slot. KEYS: version, outbox, the entries to write. ARGV: expected tag, next tag, then
@@ -94,4 +130,4 @@ elseif ARGV[3] == 'clear' then
 end
 return 1`)
 
-export const SCRIPTS: readonly Script[] = [COMMIT, CLAIM, RESTORE, SEIZE, NOTE]
+export const SCRIPTS: readonly Script[] = [COMMIT, LOAD, FORGET, RESTORE, SEIZE, NOTE]

@@ -1,7 +1,6 @@
-// The store on Redis: pipelines of reads and of units, each unit one run of one script.
+// The store on Redis: pipelines of scripts, each of which reads or writes many slots.
 // It holds no rule of the business, and never scans keys.
 
-import type { ChainableCommander } from 'ioredis'
 import {
   StoreError,
   type CommitResult,
@@ -26,7 +25,7 @@ import {
 } from '../store-limits.ts'
 import { errorCode, RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
-import { CLAIM, COMMIT } from './scripts.ts'
+import { COMMIT, FORGET, LOAD, type Script } from './scripts.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -43,6 +42,17 @@ export interface RedisStoreOptions {
 
 const COMMAND_TIMEOUT_MS = 2_000
 const ANOTHER_TERM = -1
+/** Instead of a term: the script looks at none. */
+const ANY_TERM = '*'
+/** Slots of one run of a script: Redis does nothing else meanwhile, for some milliseconds at most. */
+const SLOTS_A_SCRIPT = 100
+
+/** One run of a script. */
+interface Call {
+  readonly script: Script
+  readonly keys: string[]
+  readonly args: (string | number)[]
+}
 
 /**
  * A store on the Redis at `url`. Resolves after the first attempt to connect, whether it succeeded or not: it goes on
@@ -85,8 +95,8 @@ class RedisStore implements RecoverableStore {
     const generation = this.generation
     const views: SlotView[] = []
     for (const chunk of inChunks(reads, MAX_PIPELINE)) {
-      const loaded = (await this.#loadChunk(chunk)) ?? (await this.#afterScripts(() => this.#loadChunk(chunk)))
-      views.push(...loaded)
+      const replies = await this.#runScripts('load', inChunks(chunk, SLOTS_A_SCRIPT), (some) => this.#loadOf(some))
+      replies.forEach((reply, i) => views.push(viewOf(chunk[i] as SlotRead, generation, reply as SlotReply)))
       if (this.generation !== generation) throw new StoreError('load: the connection to the store changed')
     }
     return views
@@ -94,20 +104,25 @@ class RedisStore implements RecoverableStore {
 
   async commit(units: readonly Unit[]): Promise<readonly CommitResult[]> {
     checkUnits(units)
-    const results: CommitResult[] = []
-    for (const chunk of inChunks(units, MAX_PIPELINE)) results.push(...(await this.#commitChunk(chunk)))
-    return results
+    const verdicts = new Map<Unit, CommitResult>()
+    for (const chunk of inChunks(units, MAX_PIPELINE)) {
+      const sent = chunk.filter((unit) => unit.generation === this.generation)
+      const replies = await this.#runScripts('commit', inChunks(sent, SLOTS_A_SCRIPT), (some) => this.#commitOf(some))
+      sent.forEach((unit, i) => verdicts.set(unit, replies[i] === 1 ? 'committed' : 'conflict'))
+    }
+    return units.map((unit) => verdicts.get(unit) ?? 'conflict')
   }
 
   async acknowledge(acks: readonly Ack[]): Promise<void> {
     checkAcks(acks)
     for (const chunk of inChunks(acks, MAX_PIPELINE)) {
-      const results = await this.#connection.run('acknowledge', (pipeline) => {
-        for (const { slot, versions } of chunk) {
-          if (versions.length > 0) pipeline.hdel(this.#names.outbox(slot), ...versions.map(String))
-        }
-      })
-      for (const result of results) this.#connection.reply('acknowledge', result)
+      const call: Call = { script: FORGET, keys: [], args: [] }
+      for (const { slot, versions } of chunk) {
+        if (versions.length === 0) continue
+        call.keys.push(this.#names.outbox(slot))
+        call.args.push(versions.length, ...versions)
+      }
+      if (call.keys.length > 0) await this.#callScripts('acknowledge', [call])
     }
   }
 
@@ -125,10 +140,11 @@ class RedisStore implements RecoverableStore {
     checkCounterKeys(keys)
     const counts: number[] = []
     for (const chunk of inChunks(keys, MAX_PIPELINE)) {
-      const results = await this.#connection.run('counts', (pipeline) => {
-        for (const key of chunk) pipeline.get(this.#names.counter(key))
+      const [result] = await this.#connection.run('counts', (pipeline) => {
+        pipeline.mget(...chunk.map((key) => this.#names.counter(key)))
       })
-      for (const result of results) counts.push(Number(this.#connection.reply('counts', result) ?? 0))
+      const values = this.#connection.reply('counts', result) as readonly (string | null)[]
+      for (const value of values) counts.push(Number(value ?? 0))
     }
     return counts
   }
@@ -156,76 +172,67 @@ class RedisStore implements RecoverableStore {
     await this.#connection.close()
   }
 
-  /** null: Redis has lost the scripts. What was claimed by then stays claimed, with the same value. */
-  async #loadChunk(reads: readonly SlotRead[]): Promise<readonly SlotView[] | null> {
-    const generation = this.generation
-    const results = await this.#connection.run('load', (pipeline) => {
-      for (const read of reads) this.#addRead(pipeline, read)
+  /** Runs a script for each chunk, in one round trip; each gives an array, which are put together. */
+  async #runScripts<T>(
+    label: string,
+    chunks: readonly (readonly T[])[],
+    callOf: (chunk: readonly T[]) => Call,
+  ): Promise<readonly unknown[]> {
+    if (chunks.length === 0) return []
+    const replies = await this.#callScripts(label, chunks.map(callOf))
+    if (replies.includes(ANOTHER_TERM)) {
+      this.#connection.drop('another term was admitted')
+      throw new StoreError(`${label}: the store takes units of another term`)
+    }
+    return (replies as readonly (readonly unknown[])[]).flat()
+  }
+
+  /**
+   * The replies of scripts. Where Redis has lost one it is loaded, and all run again: what was claimed by then stays
+   * claimed with the same value, and a unit that was committed by then finds its own version.
+   */
+  async #callScripts(label: string, calls: readonly Call[], again = false): Promise<readonly unknown[]> {
+    const results = await this.#connection.run(label, (pipeline) => {
+      for (const { script, keys, args } of calls) pipeline.evalsha(script.sha, keys.length, ...keys, ...args)
       pipeline.get(this.#names.marker)
     })
-    if (results.some(lacksScript)) return null
-    this.#checkMarker('load', results)
-    let next = 0
-    const take = (): unknown => this.#connection.reply('load', results[next++])
-    return reads.map((read) =>
-      read.claim === undefined
-        ? plainView(read, generation, take(), take())
-        : claimedView(read, generation, this.#underTerm('load', take())),
-    )
+    if (results.some(lacksScript)) {
+      if (again) throw new StoreError(`${label}: the store keeps losing its scripts`)
+      await this.#connection.loadScripts()
+      return this.#callScripts(label, calls, true)
+    }
+    this.#checkMarker(label, results)
+    return calls.map((_, i) => this.#connection.reply(label, results[i]))
   }
 
   /** The outbox is read after the state: an event that it shows belongs to the state or to a later one. */
-  #addRead(pipeline: ChainableCommander, read: SlotRead): void {
-    const { slot, names, claim } = read
-    if (claim === undefined) {
-      pipeline.mget(this.#names.version(slot), ...names.map((name) => this.#names.entry(slot, name)))
-      pipeline.hgetall(this.#names.outbox(slot))
-      return
-    }
+  #loadOf(reads: readonly SlotRead[]): Call {
     const { term, outbox, version, entry } = this.#names
-    const keys = [term, outbox(slot), version(slot), entry(slot, 'claim')]
-    for (const name of names) if (name !== 'claim') keys.push(this.#names.entry(slot, name))
-    const args: (string | number)[] = [this.upkeep.term, claim.expiresAt]
-    if (claim.value !== null) args.push(claim.value)
-    pipeline.evalsha(CLAIM.sha, keys.length, ...keys, ...args)
+    const claiming = reads.some(({ claim }) => claim !== undefined)
+    const call: Call = { script: LOAD, keys: [term], args: [claiming ? this.upkeep.term : ANY_TERM] }
+    for (const read of reads) {
+      const names = namesRead(read)
+      call.keys.push(outbox(read.slot), version(read.slot))
+      for (const name of names) call.keys.push(entry(read.slot, name))
+      call.args.push(names.length, read.claim?.expiresAt ?? '', read.claim?.value ?? '')
+    }
+    return call
   }
 
-  async #commitChunk(units: readonly Unit[]): Promise<readonly CommitResult[]> {
-    const verdicts = new Map<Unit, CommitResult>()
-    let pending = units.filter((unit) => unit.generation === this.generation)
-    for (let attempt = 0; pending.length > 0; attempt += 1) {
-      const sent = pending
-      const results = await this.#connection.run('commit', (pipeline) => {
-        for (const unit of sent) this.#addUnit(pipeline, unit)
-        pipeline.get(this.#names.marker)
-      })
-      this.#checkMarker('commit', results)
-      pending = sent.filter((_unit, index) => lacksScript(results[index]))
-      sent.forEach((unit, index) => {
-        if (lacksScript(results[index])) return
-        const reply = this.#underTerm('commit', this.#connection.reply('commit', results[index]))
-        verdicts.set(unit, reply === 1 ? 'committed' : 'conflict')
-      })
-      if (pending.length === 0) break
-      if (attempt > 0) throw new StoreError('commit: the store keeps losing its scripts')
-      await this.#connection.loadScripts()
+  #commitOf(units: readonly Unit[]): Call {
+    const { term, outbox, version, entry } = this.#names
+    const call: Call = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
+    for (const { slot, expectedTag, nextTag, absent, writes, event } of units) {
+      call.keys.push(version(slot), outbox(slot))
+      for (const name of absent) call.keys.push(entry(slot, name))
+      call.args.push(expectedTag, nextTag, event.version, textOf(event.event), absent.length, writes.length)
+      for (const { name, value, expiresAt } of writes) {
+        call.keys.push(entry(slot, name))
+        if (value === null) call.args.push('-', '')
+        else call.args.push(expiresAt ?? '', value)
+      }
     }
-    return units.map((unit) => verdicts.get(unit) ?? 'conflict')
-  }
-
-  #addUnit(pipeline: ChainableCommander, unit: Unit): void {
-    const { slot, writes, absent, event } = unit
-    const keys = [this.#names.term, this.#names.version(slot), this.#names.outbox(slot)]
-    for (const name of absent) keys.push(this.#names.entry(slot, name))
-    const { expectedTag, nextTag } = unit
-    const term = this.upkeep.term
-    const args: (string | number)[] = [term, expectedTag, nextTag, event.version, textOf(event.event), absent.length]
-    for (const { name, value, expiresAt } of writes) {
-      keys.push(this.#names.entry(slot, name))
-      if (value === null) args.push('-', '')
-      else args.push(expiresAt ?? '', value)
-    }
-    pipeline.evalsha(COMMIT.sha, keys.length, ...keys, ...args)
+    return call
   }
 
   /** The marker is the last command of a pipeline: had the data been lost before or within it, it would be gone. */
@@ -234,60 +241,34 @@ class RedisStore implements RecoverableStore {
     this.#connection.drop('the store was emptied')
     throw new StoreError(`${label}: the store was emptied`)
   }
-
-  /** A script says -1 when the store was emptied, or is or was brought up to the log under another term. */
-  #underTerm(label: string, reply: unknown): unknown {
-    if (reply !== ANOTHER_TERM) return reply
-    this.#connection.drop('another term was admitted')
-    throw new StoreError(`${label}: the store takes units of another term`)
-  }
-
-  async #afterScripts<T>(again: () => Promise<T | null>): Promise<T> {
-    await this.#connection.loadScripts()
-    const result = await again()
-    if (result === null) throw new StoreError('the store keeps losing its scripts')
-    return result
-  }
 }
 
 export function lacksScript(result: PipelineResult | undefined): boolean {
   return result?.[0] != null && errorCode(result[0]) === 'NOSCRIPT'
 }
 
-function plainView(read: SlotRead, generation: number, values: unknown, outbox: unknown): SlotView {
-  const [tag, ...rest] = values as readonly (string | null)[]
-  const events = Object.entries(outbox as Record<string, string>)
-  return view(read.slot, generation, tag, entriesOf(read.names, rest), events)
+/** The values from the version on, then the outbox as fields and values in turn, if it has any. */
+type SlotReply = readonly (string | null | readonly string[])[]
+
+/** The claim first, where it is to be set. */
+function namesRead({ names, claim }: SlotRead): readonly string[] {
+  return claim === undefined ? names : ['claim', ...names.filter((name) => name !== 'claim')]
 }
 
-function claimedView(read: SlotRead, generation: number, reply: unknown): SlotView {
-  const [tag, ...rest] = reply as readonly (string | null | readonly string[])[]
-  const names = ['claim', ...read.names.filter((name) => name !== 'claim')]
-  const flat = (rest[names.length] ?? []) as readonly string[]
-  const events: [string, string][] = []
-  for (let i = 0; i + 1 < flat.length; i += 2) events.push([flat[i] as string, flat[i + 1] as string])
-  return view(read.slot, generation, tag as string | null, entriesOf(names, rest as readonly (string | null)[]), events)
-}
-
-function entriesOf(names: readonly string[], values: readonly (string | null)[]): ReadonlyMap<string, string> {
+function viewOf(read: SlotRead, generation: number, [tag, ...rest]: SlotReply): SlotView {
+  const names = namesRead(read)
   const entries = new Map<string, string>()
-  names.forEach((name, index) => {
-    const value = values[index]
-    if (value != null) entries.set(name, value)
+  names.forEach((name, i) => {
+    const value = rest[i]
+    if (value != null) entries.set(name, value as string)
   })
-  return entries
-}
-
-function view(
-  slot: string,
-  generation: number,
-  tag: string | null | undefined,
-  entries: ReadonlyMap<string, string>,
-  events: readonly (readonly [string, string])[],
-): SlotView {
-  const outbox: OutboxEntry[] = events.map(([version, event]) => ({ version: Number(version), event: bytesOf(event) }))
+  const events = (rest[names.length] ?? []) as readonly string[]
+  const outbox: OutboxEntry[] = []
+  for (let i = 0; i + 1 < events.length; i += 2) {
+    outbox.push({ version: Number(events[i]), event: bytesOf(events[i + 1] as string) })
+  }
   if (outbox.length > 1) outbox.sort((a, b) => a.version - b.version)
-  return { slot, tag: tag ?? '', entries, outbox, generation }
+  return { slot: read.slot, tag: (tag as string | null) ?? '', entries, outbox, generation }
 }
 
 /**

@@ -1,4 +1,4 @@
-// Key names. All keys of a slot share its hash tag, so that one script may touch them on a cluster too.
+// Key names. All keys of a slot share its hash tag.
 
 import { kindOf } from '../store-limits.ts'
 

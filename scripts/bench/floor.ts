@@ -1,6 +1,7 @@
-// The floor: what kafkajs alone does with two hops through the same broker. A driver keeps records in flight, an echo
-// process sends each back over a second topic; both send all that has gathered as soon as the request before has
-// returned. It is bare on purpose, and so the only script that names kafkajs.
+// The floor: what kafkajs alone does with two hops through the same broker. As many callers as there are calls in flight
+// each send a record, wait for its echo over a second topic, told by its key, and send the next; caller and echo process
+// send all that has gathered as soon as the request before has returned. It is bare on purpose, and so the only script
+// that names kafkajs.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -22,19 +23,20 @@ function client(brokers: readonly string[]) {
   return new Kafka({ clientId: 'floor', brokers: [...brokers], logLevel: logLevel.NOTHING })
 }
 
-/** Sends what has gathered as soon as nothing is in flight. */
-async function gatherer(brokers: readonly string[], topic: string): Promise<(messages: readonly Message[]) => void> {
+/** Sends what has gathered as soon as nothing is in flight; what comes in one turn of the event loop, together. */
+async function gatherer(brokers: readonly string[], topic: string): Promise<(message: Message) => void> {
   const producer = client(brokers).producer()
   await producer.connect()
   const queue: Message[] = []
   let sending = false
   const pump = async () => {
     sending = true
+    await new Promise((resolve) => setImmediate(resolve))
     while (queue.length > 0) await producer.send({ topic, messages: queue.splice(0, MAX_BATCH) })
     sending = false
   }
-  return (messages) => {
-    queue.push(...messages)
+  return (message) => {
+    queue.push(message)
     if (!sending) void pump()
   }
 }
@@ -42,7 +44,7 @@ async function gatherer(brokers: readonly string[], topic: string): Promise<(mes
 async function consume(
   brokers: readonly string[],
   topic: string,
-  onMessages: (messages: readonly Message[]) => void,
+  onMessage: (message: Message) => void,
 ): Promise<void> {
   const consumer = client(brokers).consumer({ groupId: `floor-${topic}-${process.pid}`, maxWaitTimeInMs: 100 })
   await consumer.connect()
@@ -51,7 +53,7 @@ async function consume(
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: 8,
-    eachBatch: async ({ batch }) => onMessages(batch.messages.map(({ key, value }) => ({ key, value }))),
+    eachBatch: async ({ batch }) => batch.messages.forEach(({ key, value }) => onMessage({ key, value })),
   })
   await joined
 }
@@ -68,32 +70,35 @@ export async function startEcho(options: FloorOptions): Promise<ChildProcess> {
   return child
 }
 
-/** A driver that can be run for several numbers of records in flight. */
+/** A driver that can be run for several numbers of calls in flight. @returns calls a second */
 export async function createDriver({
   brokers,
   requests,
   replies,
 }: FloorOptions): Promise<(inFlight: number, seconds: number) => Promise<number>> {
-  let onReply: (count: number) => void = () => undefined
-  await consume(brokers, replies, (messages) => onReply(messages.length))
+  const waiting = new Map<string, () => void>()
+  await consume(brokers, replies, ({ key }) => {
+    const id = String(key)
+    waiting.get(id)?.()
+    waiting.delete(id)
+  })
   const send = await gatherer(brokers, requests)
   const value = randomBytes(VALUE_BYTES)
   let n = 0
-  const records = (count: number): Message[] => Array.from({ length: count }, () => ({ key: String(n++), value }))
+  const call = () =>
+    new Promise<void>((resolve) => {
+      const key = String(n++)
+      waiting.set(key, resolve)
+      send({ key, value })
+    })
   return async (inFlight, seconds) => {
     let answered = 0
-    const until = performance.now() + seconds * 1_000
     const started = performance.now()
-    await new Promise<void>((resolve) => {
-      let open = inFlight
-      onReply = (count) => {
-        answered += count
-        if (performance.now() < until) return send(records(count))
-        open -= count
-        if (open <= 0) resolve()
-      }
-      send(records(inFlight))
-    })
+    const until = started + seconds * 1_000
+    const caller = async () => {
+      for (; performance.now() < until; answered++) await call()
+    }
+    await Promise.all(Array.from({ length: inFlight }, caller))
     return answered / ((performance.now() - started) / 1_000)
   }
 }

@@ -58,8 +58,8 @@ local key = 2
 for arg = 2, #ARGV, 3 do
   local last, expiry = key + 1 + ARGV[arg], ARGV[arg + 1]
   if expiry ~= '' then
-    if ARGV[arg + 2] ~= '' then redis.call('SET', KEYS[key + 2], ARGV[arg + 2], 'NX', 'PXAT', expiry) end
-    redis.call('PEXPIREAT', KEYS[key + 2], expiry, 'GT')
+    local set = ARGV[arg + 2] ~= '' and redis.call('SET', KEYS[key + 2], ARGV[arg + 2], 'NX', 'PXAT', expiry)
+    if not set then redis.call('PEXPIREAT', KEYS[key + 2], expiry, 'GT') end
   end
   local seen = redis.call('MGET', unpack(KEYS, key + 1, math.min(key + 1000, last)))
   for from = key + 1001, last, 1000 do

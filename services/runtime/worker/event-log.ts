@@ -9,7 +9,7 @@ import type { Fence, Term } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import type { PendingEvent } from './round-slots.ts'
 
-/** Events that are remembered as published: seconds of the highest load, against milliseconds that are needed. */
+/** Slots whose published events are remembered: seconds of the highest load, against milliseconds that are needed. */
 const MAX_REMEMBERED = 20_000
 
 export interface EventLogDeps {
@@ -27,10 +27,13 @@ export class EventLog {
   readonly #fence: Fence
   readonly #headers: Headers
   readonly term: Term
-  /** By slot and version: the acknowledgement. Bounded by the transactions in flight. */
-  readonly #underway = new Map<string, Promise<void>>()
-  /** On the log, lately: a round may have read them from the store before they were forgotten there. Oldest first. */
-  readonly #published = new Set<string>()
+  /** By slot, and by version the acknowledgement. Bounded by the transactions in flight. */
+  readonly #underway = new Map<string, Map<number, Promise<void>>>()
+  /**
+   * Up to which version a slot's events are on the log: a round may have read them from the store before they were
+   * forgotten there. The oldest slot first.
+   */
+  readonly #published = new Map<string, number>()
   #acknowledged = new Map<string, number[]>()
   #flushing = false
 
@@ -48,14 +51,17 @@ export class EventLog {
    * that the log has them in the order of their versions through every failure. Rejects with LogError.
    */
   async publish(slot: string, events: readonly PendingEvent[]): Promise<void> {
-    const unpublished = events.filter((event) => !this.#published.has(key(slot, event.version)))
-    const earlier = unpublished.flatMap((event) => this.#underway.get(key(slot, event.version)) ?? [])
-    const fresh = unpublished.filter((event) => !this.#underway.has(key(slot, event.version)))
-    if (fresh.length > 0) {
-      const sent = this.#send(slot, fresh, [...earlier])
-      for (const event of fresh) this.#underway.set(key(slot, event.version), sent)
-      earlier.push(sent)
+    const published = this.#published.get(slot) ?? 0
+    const underway = this.#underway.get(slot)
+    const earlier: Promise<void>[] = []
+    const fresh: PendingEvent[] = []
+    for (const event of events) {
+      if (event.version <= published) continue
+      const sent = underway?.get(event.version)
+      if (sent) earlier.push(sent)
+      else fresh.push(event)
     }
+    if (fresh.length > 0) earlier.push(this.#begin(slot, fresh, [...earlier]))
     await Promise.all(earlier)
   }
 
@@ -64,22 +70,30 @@ export class EventLog {
     await this.#log.publish([{ topic: TOPIC.events, key: recordKey, value, headers: this.#fenced(headers) }])
   }
 
+  /** Under way from now on, so that nobody else of this process sends them too. */
+  #begin(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
+    const underway = this.#underway.get(slot) ?? new Map<number, Promise<void>>()
+    this.#underway.set(slot, underway)
+    const sent = this.#send(slot, events, earlier).finally(() => {
+      for (const { version } of events) underway.delete(version)
+      if (underway.size === 0) this.#underway.delete(slot)
+    })
+    for (const { version } of events) underway.set(version, sent)
+    return sent
+  }
+
   async #send(slot: string, events: readonly PendingEvent[], earlier: readonly Promise<void>[]): Promise<void> {
-    const versions = events.map((event) => event.version)
-    try {
-      if (earlier.length > 0) await Promise.all(earlier)
-      await this.#log.publish(
-        events.map(({ event: value, headers }) => ({
-          topic: TOPIC.events,
-          key: slot,
-          value,
-          headers: this.#fenced(headers ?? headersOf(this.#wire, value)),
-        })),
-      )
-    } finally {
-      for (const version of versions) this.#underway.delete(key(slot, version))
-    }
-    for (const version of versions) this.#remember(key(slot, version))
+    if (earlier.length > 0) await Promise.all(earlier)
+    await this.#log.publish(
+      events.map(({ event: value, headers }) => ({
+        topic: TOPIC.events,
+        key: slot,
+        value,
+        headers: this.#fenced(headers ?? headersOf(this.#wire, value)),
+      })),
+    )
+    const versions = events.map(({ version }) => version)
+    this.#remember(slot, Math.max(...versions))
     this.#acknowledge(slot, versions)
   }
 
@@ -88,13 +102,13 @@ export class EventLog {
     return { ...headers, ...this.#headers }
   }
 
-  #remember(published: string): void {
-    this.#published.add(published)
+  #remember(slot: string, version: number): void {
+    const known = this.#published.get(slot) ?? 0
+    this.#published.delete(slot)
+    this.#published.set(slot, Math.max(known, version))
     if (this.#published.size <= MAX_REMEMBERED) return
-    for (const oldest of this.#published) {
-      this.#published.delete(oldest)
-      return
-    }
+    const [oldest] = this.#published.keys()
+    if (oldest !== undefined) this.#published.delete(oldest)
   }
 
   /** Collected until the running acknowledgement returns: one round trip for many. */
@@ -134,8 +148,4 @@ function headersOf(wire: Wire, value: Uint8Array): Headers {
     if (error instanceof MalformedRecordError) throw new LogError(error.message)
     throw error
   }
-}
-
-function key(slot: string, version: number): string {
-  return `${slot}#${version}`
 }

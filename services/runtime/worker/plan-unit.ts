@@ -1,6 +1,6 @@
 // A decision becomes a unit of the store and its event: version, chain hash, writes.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
 import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
@@ -73,5 +73,5 @@ export function withoutSeal(command: Command): Command {
 
 /** SHA-256, base64url: the link of a slot's chain. */
 export function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url')
+  return hash('sha256', bytes, 'base64url')
 }

@@ -281,11 +281,16 @@ export async function isReady(url: string): Promise<boolean> {
   }
 }
 
-/** Waits until it is so. Throws, naming it, after `withinMs`. */
-export async function until(what: string, withinMs: number, holds: () => boolean | Promise<boolean>): Promise<void> {
+/** Waits until it is so, looking every `everyMs`. Throws, naming it, after `withinMs`. */
+export async function until(
+  what: string,
+  withinMs: number,
+  holds: () => boolean | Promise<boolean>,
+  everyMs = 50,
+): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
 }

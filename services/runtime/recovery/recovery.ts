@@ -209,18 +209,23 @@ export class Recovery implements Fence {
     const started = performance.now()
     const { generation } = store
     const upkeep = this.#bound(generation)
-    const notes = await upkeep.notes()
-    const { runId } = store
-    await this.#readEpochs()
-    const { latest } = this.#history
-    if (latest?.runId === runId && notes.term === nameOf(latest))
-      return this.#enter({ ...latest, generation }, 0, started)
+    const found = await this.#admitted(upkeep)
+    if (found) return this.#enter({ ...found, generation }, 0, started)
     if (!(await upkeep.seize(owner, SEIZED_MS))) return this.#pause(POLL_MS)
     try {
+      // Somebody else may have brought it up since it was looked at: once is enough.
+      const meanwhile = await this.#admitted(upkeep)
+      if (meanwhile) {
+        await upkeep.release(owner)
+        return this.#enter({ ...meanwhile, generation }, 0, started)
+      }
       await upkeep.suspend(owner)
+      const { progress } = await upkeep.notes()
+      const { runId } = store
+      const { latest } = this.#history
       const epoch = latest?.runId === runId ? latest : await this.#propose(runId)
       await this.#raise(epoch)
-      const { barriers, records } = await this.#catchUp(epoch, notes.progress, generation)
+      const { barriers, records } = await this.#catchUp(epoch, progress, generation)
       await this.#publishEpoch(epoch, barriers)
       if (!(await this.#isLatest(epoch))) throw new StoreError('another epoch began meanwhile')
       await upkeep.admit(owner, nameOf(epoch))
@@ -229,6 +234,15 @@ export class Recovery implements Fence {
       if (error instanceof CatchUpStopped) await upkeep.release(owner)
       throw error
     }
+  }
+
+  /** The newest epoch, if its term is admitted in this store. */
+  async #admitted(upkeep: StoreUpkeep): Promise<StoreEpoch | null> {
+    const { term } = await upkeep.notes()
+    const { runId } = this.#deps.store
+    await this.#readEpochs()
+    const { latest } = this.#history
+    return latest?.runId === runId && term === nameOf(latest) ? latest : null
   }
 
   #enter(term: Term, records: number, started: number): void {

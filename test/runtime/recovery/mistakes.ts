@@ -29,8 +29,8 @@ export type Mistake = (typeof MISTAKES)[number]
 
 /** Seizure of a catch-up whose note is made too early, milliseconds. */
 const SEIZED_MS = 15_000
-/** Between two barriers in the wrong order: long enough for an event and its reply of somebody else. */
-const BETWEEN_TURNS = 5
+/** Between two steps in the wrong order: long enough for an event and its reply of somebody else. */
+const BETWEEN_TURNS = 12
 
 export interface Seams {
   readonly base: MemoryStore
@@ -115,6 +115,10 @@ class SlowLog {
     await turn(`acknowledged ${what}`)
   }
 
+  async #wait(): Promise<void> {
+    for (let n = 0; n < BETWEEN_TURNS; n++) await this.#seams.turn('between two steps')
+  }
+
   async #propose(record: LogRecord): Promise<void> {
     const { mistake, wire } = this.#seams
     if (mistake === 'raises-its-barriers-before-the-epoch-is-agreed' && isProposal(record, wire)) {
@@ -122,12 +126,13 @@ class SlowLog {
         const partitions = Array.from({ length: await this.#log.partitions(topic) }, (_, partition) => partition)
         await this.#send(partitions.map((partition) => ({ ...record, topic, partition })))
       }
+      await this.#wait()
     }
     await this.#send([record])
   }
 
   async #raise(records: readonly LogRecord[]): Promise<void> {
-    const { mistake, wire, latest, turn } = this.#seams
+    const { mistake, wire, latest } = this.#seams
     const [first] = records
     const event = wire.decodeEvent(first?.value ?? null)
     latest.epoch = first?.headers['epoch'] ?? latest.epoch
@@ -136,7 +141,7 @@ class SlowLog {
       if (first?.topic === TOPIC.replies) this.#heldBack = records
       else {
         await this.#send(records)
-        for (let n = 0; n < BETWEEN_TURNS; n++) await turn('between its barriers')
+        await this.#wait()
         await this.#send(this.#heldBack)
       }
       return

@@ -46,16 +46,11 @@ export function createSubmit(deps: SubmitDeps): Submit {
     // The wait comes first: a reply may be here before the log's acknowledgement is.
     const wait = waiters.wait(waitKey(body), replyTimeoutMs)
     if (wait === null) return 'refused'
-    const { promise, resolve } = Promise.withResolvers<Submitted>()
-    void wait.over.then(resolve)
     log.publish([record]).catch((error: unknown) => {
-      if (error instanceof LogOverloadedError) {
-        wait.cancel()
-        return resolve('refused')
-      }
+      if (error instanceof LogOverloadedError) return wait.refuse()
       // It may have been published all the same, so the reply is still waited for.
       logger.warn(describeError(error), 'a request may not have reached the log')
     })
-    return promise
+    return wait.over
   }
 }

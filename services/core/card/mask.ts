@@ -23,7 +23,9 @@ export function passesLuhn(digits: string): boolean {
 
 /** `603959******0018`: the first six and the last four. A text too short to be a card number is masked whole. */
 export function maskCardNumber(pan: string): string {
-  return pan.length < MIN_CARD_DIGITS ? '*'.repeat(pan.length) : maskMiddle(pan, pan.length)
+  if (pan.length < MIN_CARD_DIGITS) return '*'.repeat(pan.length)
+  const hidden = pan.length - SHOWN_FIRST - SHOWN_LAST
+  return `${pan.slice(0, SHOWN_FIRST)}${'*'.repeat(hidden)}${pan.slice(-SHOWN_LAST)}`
 }
 
 /**

@@ -5,13 +5,13 @@ import type { Reply } from '../../core/transaction/reply.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
-/** How a wait ended. 'unanswered': no reply in time, or none any more, since the instance stops. */
-export type Waited = Reply | 'unanswered'
+/** How a wait ended. 'unanswered': no reply in time, or none any more, since the instance stops. 'refused': as told. */
+export type Waited = Reply | 'unanswered' | 'refused'
 
 export interface Wait {
   readonly over: Promise<Waited>
-  /** Gives the wait up: `over` stays open for ever, and a reply finds nobody. */
-  cancel(): void
+  /** Ends the wait: nothing was asked, and a reply finds nobody. */
+  refuse(): void
 }
 
 export interface Waiters {
@@ -88,13 +88,7 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
       }
       byKey.set(key, waiting.add(waiter))
       changed(1)
-      return {
-        over: promise,
-        cancel: () => {
-          timer.cancel()
-          leave(key, waiter)
-        },
-      }
+      return { over: promise, refuse: () => waiter.end('refused') }
     },
     answer: (reply) => {
       const key = reply.inquiryId === '' ? decisionKey(reply.scope, reply.fingerprint) : inquiryKey(reply.inquiryId)

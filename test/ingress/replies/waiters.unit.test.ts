@@ -90,15 +90,16 @@ describe('waiters', () => {
     expect(waiters.answer(reply({}))).toBe(false)
   })
 
-  it('are bounded, all and for one reply', () => {
+  it('are bounded, all and for one reply', async () => {
     const { waiters } = make({ maxOpenCalls: 3, maxCallsPerReply: 2 })
     must(waiters.wait(keyOf('f'), 1))
     const second = must(waiters.wait(keyOf('f'), 1))
     expect(waiters.wait(keyOf('f'), 1)).toBeNull()
     must(waiters.wait(keyOf('g'), 1))
     expect(waiters.wait(keyOf('h'), 1)).toBeNull()
-    second.cancel()
-    second.cancel()
+    second.refuse()
+    second.refuse()
+    expect(await second.over).toBe('refused')
     expect(waiters.open).toBe(2)
     must(waiters.wait(keyOf('h'), 1))
   })

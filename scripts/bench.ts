@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { benchCustomers } from './bench/customers.ts'
-import { createDriver, startEcho } from './bench/floor.ts'
+import { startFloor } from './bench/floor.ts'
 import { generateLoad, type LoadResult } from './bench/generator.ts'
 import { startSystem, type System } from './bench/system.ts'
 
@@ -53,8 +53,7 @@ async function main(): Promise<number> {
   say(`starting Kafka, Redis and the services, importing ${customers.length} customers`)
   const system = await startSystem(customers)
   try {
-    const echo = await startEcho(system.floor)
-    const floor = await createDriver(system.floor)
+    const floor = await startFloor(system.floor)
     const load = (inFlight: number, duration: number) =>
       generateLoad({
         urls: system.urls,
@@ -65,22 +64,22 @@ async function main(): Promise<number> {
         authorization: `Basic ${Buffer.from(CREDENTIALS).toString('base64')}`,
       })
     say(`warming up for ${warmUp} s`)
-    await floor(64, 2)
+    await floor.perSecond(64, 2)
     await load(256, warmUp)
     const rows: Row[] = []
     for (const inFlight of steps) {
       say(`${inFlight} in flight`)
-      const before = await floor(inFlight, seconds / 2)
+      const before = await floor.perSecond(inFlight, seconds / 2)
       const row = await measured(system, inFlight, () => load(inFlight, seconds))
       // The floor is taken on both sides of the load: a machine that slows down in between would flatter or blame us.
-      const floorPerSecond = (before + (await floor(inFlight, seconds / 2))) / 2
+      const floorPerSecond = (before + (await floor.perSecond(inFlight, seconds / 2))) / 2
       rows.push({
         ...row,
         floorPerSecond: Math.round(floorPerSecond),
         ratio: Math.round((row.perSecond / floorPerSecond) * 1_000) / 1_000,
       })
     }
-    echo.kill()
+    floor.stop()
     process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows))
     return rows.every(({ answers }) => Object.keys(answers).every((answer) => answer === '200 00')) ? 0 : 1
   } finally {

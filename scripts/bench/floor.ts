@@ -1,7 +1,7 @@
 // The floor: what kafkajs alone does with two hops through the same broker. As many callers as there are calls in flight
-// each send a record, wait for its echo over a second topic, told by its key, and send the next; caller and echo process
-// send all that has gathered as soon as the request before has returned. It is bare on purpose, and so the only script
-// that names kafkajs.
+// each send a record, wait for its echo over a second topic, told by its key, and send the next; caller and echo send
+// all that has gathered as soon as the request before has returned. Each is a process of its own, in which kafkajs is as
+// it was published. It is bare on purpose, and so the only script that names kafkajs.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -58,24 +58,58 @@ async function consume(
   await joined
 }
 
-/** Start the echo process; resolves when it listens. */
-export async function startEcho(options: FloorOptions): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(options)], {
+export interface Floor {
+  /** Calls a second with so many in flight. */
+  perSecond(inFlight: number, seconds: number): Promise<number>
+  stop(): void
+}
+
+interface Drive {
+  readonly inFlight: number
+  readonly seconds: number
+}
+
+/** Starts both processes; resolves when they listen. */
+export async function startFloor(options: FloorOptions): Promise<Floor> {
+  const echoing = await start('echo', options)
+  const driver = await start('driver', options)
+  return {
+    perSecond: (inFlight, seconds) => {
+      const answer = nextMessage(driver, 'driver') as Promise<number>
+      driver.send({ inFlight, seconds } satisfies Drive)
+      return answer
+    },
+    stop: () => {
+      for (const child of [driver, echoing]) child.kill()
+    },
+  }
+}
+
+type Role = 'echo' | 'driver'
+
+async function start(role: Role, options: FloorOptions): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(import.meta.url), [role, JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // kafkajs sets timers in the past.
+    execArgv: [...process.execArgv, '--disable-warning=TimeoutNegativeWarning'],
   })
-  await new Promise<void>((resolve, reject) => {
-    child.once('message', () => resolve())
-    child.once('exit', (code) => reject(new Error(`the echo ended with ${code}`)))
-  })
+  await nextMessage(child, role)
   return child
 }
 
-/** A driver that can be run for several numbers of calls in flight. @returns calls a second */
-export async function createDriver({
-  brokers,
-  requests,
-  replies,
-}: FloorOptions): Promise<(inFlight: number, seconds: number) => Promise<number>> {
+function nextMessage(child: ChildProcess, role: Role): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null) => reject(new Error(`the ${role} of the floor ended with ${code}`))
+    child.once('exit', ended)
+    child.once('message', (message) => {
+      child.off('exit', ended)
+      resolve(message)
+    })
+  })
+}
+
+/** Drives as often as it is told, and tells the calls a second. */
+async function drive({ brokers, requests, replies }: FloorOptions): Promise<void> {
   const waiting = new Map<string, () => void>()
   await consume(brokers, replies, ({ key }) => {
     const id = String(key)
@@ -91,7 +125,7 @@ export async function createDriver({
       waiting.set(key, resolve)
       send({ key, value })
     })
-  return async (inFlight, seconds) => {
+  const rate = async ({ inFlight, seconds }: Drive): Promise<number> => {
     let answered = 0
     const started = performance.now()
     const until = started + seconds * 1_000
@@ -101,6 +135,8 @@ export async function createDriver({
     await Promise.all(Array.from({ length: inFlight }, caller))
     return answered / ((performance.now() - started) / 1_000)
   }
+  process.on('message', (asked) => void rate(asked as Drive).then((perSecond) => process.send?.(perSecond)))
+  process.send?.('ready')
 }
 
 async function echo({ brokers, requests, replies }: FloorOptions): Promise<void> {
@@ -109,4 +145,9 @@ async function echo({ brokers, requests, replies }: FloorOptions): Promise<void>
   process.send?.('ready')
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await echo(JSON.parse(process.argv[2] ?? '{}') as FloorOptions)
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [role, options = '{}'] = process.argv.slice(2)
+  // However the bench ends, so do its processes.
+  process.on('disconnect', () => process.exit())
+  await (role === 'echo' ? echo : drive)(JSON.parse(options) as FloorOptions)
+}

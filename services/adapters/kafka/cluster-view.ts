@@ -1,17 +1,18 @@
 // What the cluster knows about itself: whether it answers, partitions, offsets. Every question has an end; after a
 // failed one the connection is made anew, since kafkajs' admin client does not always recover.
 
-import type { Admin } from 'kafkajs'
 import { LogError } from '../../ports/log.ts'
 import { unknownPartition, unknownTopic } from '../log-limits.ts'
 import { createClient, reasonOf, RETRY } from './client.ts'
 import type { KafkaConnection } from './options.ts'
+import type { RangingAdmin } from './patched-kafkajs.ts'
 import { settled, within } from './waiting.ts'
 
 /** Of each question, ms. */
 const ANSWER_TIMEOUT_MS = 2_000
-/** A topic that was just made may have no leader yet: asked again after this. */
+/** A topic that was just made may have no leader yet, and a leader may move: asked again after this. */
 const NO_LEADER_RETRY_MS = 50
+const NO_LEADER: ReadonlySet<string> = new Set(['LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION'])
 /** After this a number of partitions is asked for again, in the background. */
 const PARTITIONS_MAX_AGE_MS = 300_000
 const DISCONNECT_TIMEOUT_MS = 2_000
@@ -30,7 +31,7 @@ export class ClusterView {
   readonly #connection: KafkaConnection
   readonly #counts = new Map<string, Counted>()
   readonly #counting = new Map<string, Promise<number>>()
-  #admin: Promise<Admin> | null = null
+  #admin: Promise<RangingAdmin> | null = null
   #pinging: Promise<void> | null = null
 
   constructor(connection: KafkaConnection) {
@@ -59,8 +60,11 @@ export class ClusterView {
 
   /** First offset and the one after the last. @throws LogError when there is no such partition, or no answer. */
   async range(topic: string, partition: number): Promise<Range> {
-    const offsets = await this.#ask((admin) => admin.fetchTopicOffsets(topic), topic)
-    const found = offsets.find((entry) => entry.partition === partition)
+    if (partition >= (await this.partitions(topic))) throw unknownPartition(topic, partition)
+    const found = await this.#ask(async (admin) => {
+      if (admin.fetchRange) return admin.fetchRange(topic, partition)
+      return (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
+    }, topic)
     if (!found) throw unknownPartition(topic, partition)
     return { low: BigInt(found.low), high: BigInt(found.high) }
   }
@@ -100,7 +104,7 @@ export class ClusterView {
     return counting
   }
 
-  async #ask<T>(question: (admin: Admin) => Promise<T>, topic?: string): Promise<T> {
+  async #ask<T>(question: (admin: RangingAdmin) => Promise<T>, topic?: string): Promise<T> {
     const deadline = performance.now() + ANSWER_TIMEOUT_MS
     for (;;) {
       try {
@@ -108,8 +112,9 @@ export class ClusterView {
         return await within(deadline - performance.now(), answer, () => new LogError('Kafka does not answer'))
       } catch (error) {
         const reason = reasonOf(error)
-        if (reason !== 'LEADER_NOT_AVAILABLE' || performance.now() + NO_LEADER_RETRY_MS > deadline) {
-          void this.#drop()
+        // What is made anew knows the present leaders.
+        if (reason !== 'LEADER_NOT_AVAILABLE') void this.#drop()
+        if (!NO_LEADER.has(reason) || performance.now() + NO_LEADER_RETRY_MS > deadline) {
           if (reason === 'UNKNOWN_TOPIC_OR_PARTITION' && topic !== undefined) throw unknownTopic(topic)
           throw error instanceof LogError ? error : new LogError(`Kafka does not answer as it should: ${reason}`)
         }
@@ -118,7 +123,7 @@ export class ClusterView {
     }
   }
 
-  #connected(): Promise<Admin> {
+  #connected(): Promise<RangingAdmin> {
     this.#admin ??= (async () => {
       const admin = createClient(this.#connection).admin({ retry: { ...RETRY, retries: 0 } })
       await admin.connect()

@@ -1,5 +1,5 @@
-// kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, and Produce requests
-// are written and records read by our own code. The patches are for that version only: any other runs as it is. Values of kafkajs
+// kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, Produce requests are
+// written and records read by our own code, and the ends of a partition are asked for without asking for all metadata. The patches are for that version only: any other runs as it is. Values of kafkajs
 // come from here, so that the patches are in place before it is loaded.
 
 import { createRequire } from 'node:module'
@@ -21,6 +21,23 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void
 }
 
+/** What a kafkajs cluster does for its admin client. */
+interface Cluster {
+  addTargetTopic(topic: string): Promise<void>
+  fetchTopicsOffset(
+    asked: readonly { topic: string; fromBeginning: boolean; partitions: readonly { partition: number }[] }[],
+  ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>
+}
+
+/** An admin client that may have one question more. */
+export interface RangingAdmin extends Kafkajs.Admin {
+  /**
+   * First offset of a partition and the one after its last, in two requests at once; kafkajs' own question costs all
+   * metadata and all partitions.
+   */
+  readonly fetchRange?: (topic: string, partition: number) => Promise<{ readonly low: string; readonly high: string }>
+}
+
 if ((require('kafkajs/package.json') as { readonly version: string }).version === PATCHED_VERSION) {
   const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { readonly prototype: RequestQueue }
   prototype.scheduleCheckPendingRequests = scheduleOnlyWhenPending
@@ -29,6 +46,10 @@ if ((require('kafkajs/package.json') as { readonly version: string }).version ==
   )
   replaceModule('kafkajs/src/producer/groupMessagesPerPartition.js', () => groupByPartition)
   replaceModule('kafkajs/src/protocol/recordBatch/record/v0/decoder.js', () => readRecord)
+  replaceModule('kafkajs/src/admin/index.js', (theirs) => (options: { readonly cluster: Cluster }) => ({
+    ...(theirs as (options: unknown) => Kafkajs.Admin)(options),
+    fetchRange: (topic: string, partition: number) => rangeOf(options.cluster, topic, partition),
+  }))
 }
 
 export const { AssignerProtocol, Kafka, logLevel } = require('kafkajs') as typeof Kafkajs
@@ -51,4 +72,15 @@ function scheduleOnlyWhenPending(this: RequestQueue): void {
     },
     throttledMs > 0 ? throttledMs : CHECK_PENDING_MS,
   )
+}
+
+/** @throws KafkaJSError, also when the leader is another one by now: then the client has to be made anew. */
+async function rangeOf(cluster: Cluster, topic: string, partition: number): Promise<{ low: string; high: string }> {
+  await cluster.addTargetTopic(topic)
+  const offset = async (fromBeginning: boolean) => {
+    const [found] = await cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions: [{ partition }] }])
+    return found?.partitions[0]?.offset ?? ''
+  }
+  const [low, high] = await Promise.all([offset(true), offset(false)])
+  return { low, high }
 }

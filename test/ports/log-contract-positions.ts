@@ -107,6 +107,24 @@ export function describePositions(given: UnderTest): void {
       expect(values).toEqual(['0', '1', '2', '3', '4'])
     })
 
+    it('tells where partitions end, whatever else is asked at the same time', async () => {
+      const topics = [await given.harness.createTopic(2), await given.harness.createTopic(1)]
+      await given.log.publish(topics.map((topic) => ({ ...recordOf(topic, 'k', '0'), partition: 0 })))
+      const ends = async () => Promise.all(topics.map(async (topic) => (await given.log.extent(topic, 0)).end))
+      const others = [
+        () => given.log.ping(),
+        async () => given.log.partitions(await given.harness.createTopic(1)),
+        async () => given.log.offsetAt(topics[0] ?? '', 0, 0),
+      ]
+      for (const other of others) {
+        const [during] = await Promise.all([ends(), other()])
+        expect([during, await ends()]).toEqual([
+          [1n, 1n],
+          [1n, 1n],
+        ])
+      }
+    })
+
     it('tells where a partition begins and ends, and which record is the first of a time or later', async () => {
       const topic = await given.harness.createTopic(1)
       expect(await given.log.extent(topic, 0)).toEqual({ start: 0n, end: 0n })

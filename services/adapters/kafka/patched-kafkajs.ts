@@ -4,6 +4,7 @@
 
 import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
+import { LogError } from '../../ports/log.ts'
 import { groupByPartition, produceRequests, type Produce, type ProduceRequest } from './produce-request.ts'
 import { readRecord } from './record-reader.ts'
 
@@ -24,6 +25,8 @@ interface RequestQueue {
 /** What a kafkajs cluster does for its admin client. */
 interface Cluster {
   addTargetTopic(topic: string): Promise<void>
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[]
+  refreshMetadata(): Promise<void>
   fetchTopicsOffset(
     asked: readonly { topic: string; fromBeginning: boolean; partitions: readonly { partition: number }[] }[],
   ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>
@@ -74,12 +77,25 @@ function scheduleOnlyWhenPending(this: RequestQueue): void {
   )
 }
 
-/** @throws KafkaJSError, also when the leader is another one by now: then the client has to be made anew. */
+/**
+ * What else is asked leaves the client with the metadata of other topics, or of none; a refresh that is shared with
+ * somebody who asked earlier may not bring this topic's, the second one does.
+ */
+const MAX_REFRESHES = 2
+
+/**
+ * @throws KafkaJSError, also when the leader is another one by now: then the client has to be made anew.
+ * @throws LogError when nobody is known to lead the partition.
+ */
 async function rangeOf(cluster: Cluster, topic: string, partition: number): Promise<{ low: string; high: string }> {
   await cluster.addTargetTopic(topic)
-  const offset = async (fromBeginning: boolean) => {
+  const isKnown = () => cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition)
+  for (let refreshes = 0; refreshes < MAX_REFRESHES && !isKnown(); refreshes++) await cluster.refreshMetadata()
+  const offset = async (fromBeginning: boolean): Promise<string> => {
     const [found] = await cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions: [{ partition }] }])
-    return found?.partitions[0]?.offset ?? ''
+    const known = found?.partitions[0]?.offset
+    if (known === undefined || Number(known) < 0) throw new LogError('Kafka did not say where a partition ends')
+    return known
   }
   const [low, high] = await Promise.all([offset(true), offset(false)])
   return { low, high }

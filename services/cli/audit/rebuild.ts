@@ -36,7 +36,8 @@ export function addRebuild(program: Command): void {
       .command('rebuild')
       .description(
         'Bring the Redis of REDIS_URL up to the log of KAFKA_BROKERS: all of it into an empty one, what is missing into ' +
-          'one that lost its last writes. Interrupted, it goes on where it was. Services decide nothing meanwhile.',
+          'one that lost its last writes. Interrupted or killed, the next run, or a service, goes on where it was, after ' +
+          'up to 15 seconds if it was killed. Services decide nothing meanwhile.',
       )
       .option('--clear', 'forget everything that Redis holds first: for a damaged one', false)
       .option('--check', 'change nothing: compare what Redis holds with a fold of the log', false),

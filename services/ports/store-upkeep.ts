@@ -19,6 +19,8 @@ export interface StoreNotes {
   readonly term: string
   /** By partition of the events. */
   readonly progress: Progress
+  /** A `clear` was begun and not ended: it is to be done again before anything else is made of this store. */
+  readonly clearing: boolean
 }
 
 /** What a slot becomes by events of the log. */
@@ -76,7 +78,7 @@ export interface StoreUpkeep {
   admit(owner: string, term: string): Promise<void>
   /**
    * Forget every version, outbox, entry of these kinds and all notes but the seizure, which is prolonged meanwhile. The
-   * data has a new identity then, and the generation rises.
+   * data has a new identity then, and the generation rises. Noted as `clearing` while it lasts.
    */
   clear(owner: string, ttlMs: number, kinds: ReadonlySet<string>): Promise<void>
   /** Everything held, in no order, entries of one slot not together. Not one moment: for a store at rest. */

@@ -71,7 +71,11 @@ export class MemoryUpkeep implements StoreUpkeep {
   }
 
   async notes(): Promise<StoreNotes> {
-    return this.#inside.answer('notes', () => ({ term: this.kept.term, progress: new Map(this.kept.progress) }))
+    return this.#inside.answer('notes', () => ({
+      term: this.kept.term,
+      progress: new Map(this.kept.progress),
+      clearing: false,
+    }))
   }
 
   async seize(owner: string, ttlMs: number): Promise<boolean> {

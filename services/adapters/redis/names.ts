@@ -14,6 +14,8 @@ export interface KeyNames {
   readonly term: string
   readonly owner: string
   readonly progress: string
+  /** There while a `clear` is not at its end. */
+  readonly clearing: string
   /** The slot and the entry's name of a key that holds one or a version; null for others. */
   parse(key: string): { readonly slot: string; readonly name: string } | null
 }
@@ -32,6 +34,7 @@ export function keyNames(prefix: string): KeyNames {
     term: `${prefix}store:term`,
     owner: `${prefix}store:owner`,
     progress: `${prefix}store:progress`,
+    clearing: `${prefix}store:clearing`,
     parse(key) {
       const [, kind, slot, rest] = /^([a-z]+):\{([^{}]+)\}(:.*)?$/.exec(key.slice(prefix.length)) ?? []
       return kind === undefined || slot === undefined ? null : { slot, name: `${kind}${rest ?? ''}` }

@@ -114,7 +114,7 @@ return 1`)
 
 /**
  * Change the notes if whoever asks may: KEYS[1] (owner or term) has the value ARGV[1], and KEYS[2] (the marker) ARGV[2].
- * KEYS: owner or term, marker, term, progress, owner. ARGV: those two, what to do, then what it needs.
+ * KEYS: owner or term, marker, term, progress, owner, clearing. ARGV: those two, what to do, then what it needs.
  */
 export const NOTE = script(`#!lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
@@ -127,7 +127,15 @@ elseif ARGV[3] == 'admit' then
 elseif ARGV[3] == 'clear' then
   redis.call('DEL', KEYS[3], KEYS[4])
   redis.call('SET', KEYS[2], ARGV[4])
+  redis.call('SET', KEYS[6], ARGV[1])
+elseif ARGV[3] == 'cleared' then redis.call('DEL', KEYS[6])
 end
 return 1`)
 
-export const SCRIPTS: readonly Script[] = [COMMIT, LOAD, FORGET, RESTORE, SEIZE, NOTE]
+/** Remove keys, if whoever asks is still the owner. KEYS: owner, then those to remove. ARGV: owner. */
+export const REMOVE = script(`#!lua
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('UNLINK', unpack(KEYS, 2))
+return 1`)
+
+export const SCRIPTS: readonly Script[] = [COMMIT, LOAD, FORGET, RESTORE, SEIZE, NOTE, REMOVE]

@@ -16,7 +16,7 @@ import type {
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
 import { errorCode, type PipelineResult, type RedisConnection } from './connection.ts'
 import type { KeyNames } from './names.ts'
-import { NOTE, RESTORE, SEIZE } from './scripts.ts'
+import { NOTE, REMOVE, RESTORE, SEIZE } from './scripts.ts'
 
 /** Keys of one step of a scan. */
 const SCAN_COUNT = 1_000
@@ -44,14 +44,15 @@ export class RedisUpkeep implements StoreUpkeep {
 
   async notes(): Promise<StoreNotes> {
     const results = await this.#connection.run('notes', (pipeline) => {
-      pipeline.get(this.#names.term).hgetall(this.#names.progress).get(this.#names.marker)
+      const { term, progress, clearing, marker } = this.#names
+      pipeline.get(term).hgetall(progress).get(clearing).get(marker)
     })
-    const [term, progress, marker] = results.map((result) => this.#connection.reply('notes', result))
+    const [term, progress, clearing, marker] = results.map((result) => this.#connection.reply('notes', result))
     this.#check('notes', marker === this.#connection.dataId)
     const positions = Object.entries((progress ?? {}) as Record<string, string>).map(
       ([partition, text]) => [Number(partition), positionOf(text)] as const,
     )
-    return { term: typeof term === 'string' ? term : '', progress: new Map(positions) }
+    return { term: typeof term === 'string' ? term : '', progress: new Map(positions), clearing: clearing !== null }
   }
 
   async seize(owner: string, ttlMs: number): Promise<boolean> {
@@ -59,13 +60,7 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async release(owner: string): Promise<void> {
-    const { term, owner: key, marker, progress } = this.#names
-    await this.#run(
-      'release',
-      NOTE.sha,
-      [key, marker, term, progress, key],
-      [owner, this.#connection.dataId, 'release'],
-    )
+    await this.#run('release', NOTE.sha, this.#noteKeys(this.#names.owner), [owner, this.#connection.dataId, 'release'])
   }
 
   async suspend(owner: string): Promise<void> {
@@ -124,16 +119,21 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async clear(owner: string, ttlMs: number, kinds: ReadonlySet<string>): Promise<void> {
-    await this.#note({ owner }, 'clear', randomBytes(12).toString('base64url'))
+    const fresh = randomBytes(12).toString('base64url')
+    await this.#note({ owner }, 'clear', fresh)
     const ours = (key: string) => {
       const kind = kindOf(this.#names.parse(key)?.name ?? '')
       return kinds.has(kind) || kind === 'version' || kind === 'outbox'
     }
     for await (const found of this.#scan()) {
       if (!(await this.seize(owner, ttlMs))) this.#check('clear', false)
-      const keys = found.filter(ours)
-      if (keys.length > 0) await this.#connection.run('clear', (pipeline) => void pipeline.unlink(...keys))
+      for (const keys of inChunks(found.filter(ours), SCAN_COUNT)) {
+        const removed = await this.#run('clear', REMOVE.sha, [this.#names.owner, ...keys], [owner])
+        this.#check('clear', removed === 1)
+      }
     }
+    const cleared = await this.#run('cleared', NOTE.sha, this.#noteKeys(this.#names.owner), [owner, fresh, 'cleared'])
+    this.#check('clear', cleared === 1)
     this.renew('the store was cleared')
   }
 
@@ -181,11 +181,15 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async #note(holder: Holder, what: string, ...args: string[]): Promise<void> {
-    const { term, owner, marker, progress } = this.#names
+    const { term, owner } = this.#names
     const [key, value] = 'owner' in holder ? [owner, holder.owner] : [term, holder.term]
-    const keys = [key, marker, term, progress, owner]
-    const done = await this.#run(what, NOTE.sha, keys, [value, this.#connection.dataId, what, ...args])
+    const done = await this.#run(what, NOTE.sha, this.#noteKeys(key), [value, this.#connection.dataId, what, ...args])
     this.#check(what, done === 1)
+  }
+
+  #noteKeys(holder: string): readonly string[] {
+    const { marker, term, progress, owner, clearing } = this.#names
+    return [holder, marker, term, progress, owner, clearing]
   }
 
   async #run(label: string, sha: string, keys: readonly string[], args: readonly (string | number)[]) {

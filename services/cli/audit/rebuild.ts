@@ -73,6 +73,8 @@ export function addDump(program: Command): void {
 async function rebuild({ log, store, wire, rules }: StoreAndLog, run: Run, { clear }: Options): Promise<Report> {
   const owner = randomUUID()
   if (clear) await forgetEverything({ store }, owner)
+  if (run.signal.aborted) await store.upkeep.release(owner)
+  run.signal.throwIfAborted()
   const total = (await endsOf(log, TOPIC.events)).reduce((sum, end) => sum + Number(end), 0)
   const progress = run.progress('records', total)
   const onProgress = tell(progress)

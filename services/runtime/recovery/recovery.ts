@@ -5,6 +5,7 @@
 import { EpochHistory, FIRST_EPOCH } from '../../core/subject/epochs.ts'
 import type { StoreEpoch } from '../../core/subject/event.ts'
 import type { Rules } from '../../core/subject/rules.ts'
+import { ENTRY_KINDS } from '../../protocol/entries.ts'
 import { FoldError } from '../../protocol/fold.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { LogError, type Log } from '../../ports/log.ts'
@@ -220,7 +221,9 @@ export class Recovery implements Fence {
         return this.#enter({ ...meanwhile, generation }, 0, started)
       }
       await upkeep.suspend(owner)
-      const { progress } = await upkeep.notes()
+      const { progress, clearing } = await upkeep.notes()
+      // Somebody died who emptied it: half of a slot would pass for all of it. The connection is made anew by this.
+      if (clearing) return await upkeep.clear(owner, SEIZED_MS, ENTRY_KINDS)
       const { runId } = store
       const { latest } = this.#history
       const epoch = latest?.runId === runId ? latest : await this.#propose(runId)

@@ -144,6 +144,31 @@ describe('the keys of the store on Redis', () => {
   })
 })
 
+describe('a store on Redis that is being emptied', () => {
+  let test: Started
+  beforeAll(async () => void (test = await start()))
+  afterAll(async () => test.stop())
+
+  it('says so until that is done, also when whoever began it has lost it to somebody else', async () => {
+    const { store, admin, keyPrefix: k } = test
+    const units = Array.from({ length: 3_000 }, (_, n) => unit(store, `many.${n}`))
+    await store.commit(units)
+    await store.upkeep.seize('first', 60_000)
+    const begun = expect(store.upkeep.clear('first', 60_000, new Set(['guard']))).rejects.toThrow(StoreError)
+    for (let stolen = false; !stolen;) stolen = (await admin.exists(`${k}store:clearing`)) === 1
+    await admin.set(`${k}store:owner`, 'second')
+    await begun
+    await test.reconnect()
+    expect((await store.upkeep.notes()).clearing).toBe(true)
+    await store.upkeep.clear('second', 60_000, new Set(['guard']))
+    await test.reconnect()
+    expect((await store.upkeep.notes()).clearing).toBe(false)
+    const left: string[] = []
+    for await (const { slot, name } of store.upkeep.held()) left.push(`${slot} ${name}`)
+    expect(left).toEqual([])
+  })
+})
+
 describe('the store on Redis behind a network', () => {
   it('starts without a Redis, says so to every call, and is used once it is there', async () => {
     const test = await start()

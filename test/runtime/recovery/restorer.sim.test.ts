@@ -1,5 +1,5 @@
 // What a catch-up makes of the events that it reads, whatever the store has of them.
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createMemoryStore } from '../../../services/adapters/memory/store.ts'
 import type { DecisionEvent } from '../../../services/core/subject/event.ts'
 import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
@@ -55,6 +55,35 @@ it('brings a store to the same end whatever part of the events it has, also when
     const again = await restored(events.slice(0, has), events)
     expect(differences(whole, again, Date.now()), `which had ${has} of ${events.length} events`).toEqual([])
   }
+})
+
+it('empties a store again that somebody was emptying, before it is brought up to the log', async () => {
+  const b = await bench()
+  const { worker } = await b.worker()
+  await b.ask(commands.opening('o', { document: HOLDER, amount: 1 }))
+  await b.ask(commands.credit('c1', { document: HOLDER, amount: 1 }))
+  await worker.stop(1_000)
+  // Half of a slot: its version says that all of its events are there.
+  const account = [...(await dumpStore(b.store.upkeep)).keys()].find((name) => name.includes('account:')) ?? ''
+  const [slot = '', name = ''] = account.split(' ')
+  const [seen] = await b.store.load([{ slot, names: [] }])
+  const gone = { name, value: null, expiresAt: null }
+  await b.store.upkeep.restore([], [{ slot, expectedTag: seen?.tag ?? '', nextTag: seen?.tag ?? '', writes: [gone] }])
+  b.store.restart()
+  let clearing = true
+  const notes = b.store.upkeep.notes.bind(b.store.upkeep)
+  const clear = b.store.upkeep.clear.bind(b.store.upkeep)
+  vi.spyOn(b.store.upkeep, 'notes').mockImplementation(async () => ({ ...(await notes()), clearing }))
+  vi.spyOn(b.store.upkeep, 'clear').mockImplementation(async (...args) => {
+    clearing = false
+    return clear(...args)
+  })
+  const { worker: next } = await b.worker()
+  expect((await b.ask(commands.credit('c2', { document: HOLDER, amount: 1 })))?.responseCode).toBe('00')
+  await next.stop(1_000)
+  expect(differences(await dumpLog(b.log, wire, DEFAULT_RULES), await dumpStore(b.store.upkeep), Date.now())).toEqual(
+    [],
+  )
 })
 
 it('refuses an event whose slot lacks the one before it, or has another one in its place', async () => {

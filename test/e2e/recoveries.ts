@@ -4,7 +4,7 @@ import { Barriers } from '../../services/core/subject/epochs.ts'
 import type { StoredRecord } from '../../services/ports/log.ts'
 import { TOPIC } from '../../services/runtime/topics.ts'
 import { askRedis } from '../servers/redis-probe.ts'
-import { until, type Service, type Stack } from './harness.ts'
+import { until, wire, type Service, type Stack } from './harness.ts'
 
 const BEGUN = 'bringing the store up to the log'
 const ENDED = 'the store holds what the log says: deciding'
@@ -80,8 +80,23 @@ export async function frozenInItsCatchUp(stack: Stack): Promise<Service> {
   throw new Error('nobody was caught in the middle of a catch-up')
 }
 
-/** Events that no reader may take for valid. */
-export async function voidEvents(stack: Stack): Promise<readonly StoredRecord[]> {
+/**
+ * Void events: `all` of them; and approvals that stand nowhere else. An event that counts may come again, and be void
+ * there.
+ */
+export async function voidEvents(stack: Stack) {
   const barriers = new Barriers()
-  return (await stack.records(TOPIC.events)).filter((record) => barriers.judge(record) === 'void')
+  const all: StoredRecord[] = []
+  const valid = new Set<string>()
+  for (const record of await stack.records(TOPIC.events)) {
+    if (barriers.judge(record) === 'void') all.push(record)
+    else valid.add(bytesOf(record))
+  }
+  const nowhereElse = all.filter((record) => !valid.has(bytesOf(record))).map(({ value }) => wire.decodeEvent(value))
+  const approvals = nowhereElse.filter((event) => 'slot' in event).filter(({ responseCode }) => responseCode === '00')
+  return { all, approvals }
+}
+
+function bytesOf({ value }: StoredRecord): string {
+  return Buffer.from(value ?? '').toString('base64')
 }

@@ -3,7 +3,7 @@
 
 import type { MemoryStore } from '../../../services/adapters/memory/store.ts'
 import { StoreError, type SlotRead, type SlotView, type Unit } from '../../../services/ports/store.ts'
-import type { RecoverableStore, StoreUpkeep } from '../../../services/ports/store-upkeep.ts'
+import type { RecoverableStore, SlotRestore, StoreUpkeep } from '../../../services/ports/store-upkeep.ts'
 
 export interface ConnectionOptions {
   readonly base: MemoryStore
@@ -11,6 +11,8 @@ export interface ConnectionOptions {
   readonly turn: (what: string) => Promise<void>
   /** The mistake: what was loaded before the connection changed is committed after it. */
   readonly commitsWhatItHad?: boolean
+  /** The mistake: a catch-up does not delete the secrets of what was spent. */
+  readonly leavesSecrets?: boolean
 }
 
 export class Connection implements RecoverableStore {
@@ -79,13 +81,23 @@ export class Connection implements RecoverableStore {
       },
       restore: (claims, slots) => {
         const what = slots.map(({ slot, nextTag }) => `${slot} ${nextTag.split('.')[0]}`).join(' ')
-        return call(`restore ${what}`, () => upkeep.restore(claims, slots))
+        return call(`restore ${what}`, () =>
+          upkeep.restore(
+            claims,
+            slots.map((slot) => this.#mistaken(slot)),
+          ),
+        )
       },
       advance: (holder, progress) => call('advance', () => upkeep.advance(holder, progress)),
       admit: (owner, term) => call(`admit ${term}`, () => upkeep.admit(owner, term)),
       clear: (owner, ttlMs, kinds) => call('clear', () => upkeep.clear(owner, ttlMs, kinds)),
       held: () => upkeep.held(),
     }
+  }
+
+  #mistaken(slot: SlotRestore): SlotRestore {
+    if (!this.#options.leavesSecrets) return slot
+    return { ...slot, writes: slot.writes.filter(({ name }) => !/^(cardkey|securitycode):/.test(name)) }
   }
 
   /** The store does what it is asked for at one moment, under this connection's term. */

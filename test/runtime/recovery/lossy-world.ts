@@ -72,9 +72,7 @@ export class LossyWorld {
   readonly replies: Reply[] = []
   /** What the way to the other authorizer does. */
   fate: () => Fate = () => 'well'
-  readonly other = new OtherAuthorizer(() => this.fate(), {
-    declined: (cardNumber) => (cardNumber === POOR_CARD ? '51' : undefined),
-  })
+  readonly other: OtherAuthorizer
   readonly #mistake: Mistake | undefined
   readonly #asked: Command[] = []
   /** Named by their places in the log: readable hashes are none that a request's shape allows. */
@@ -82,6 +80,7 @@ export class LossyWorld {
   readonly #latest = { epoch: '' }
   #instances: Instance[] = []
   #waiting: Turn[] = []
+  readonly #asleep = new Set<number>()
   #speeds: number[] = []
   /** How often a recovery is stalled at a step, and how often a loss overtakes what is being published. */
   readonly #stalls: number
@@ -99,6 +98,10 @@ export class LossyWorld {
   private constructor(seed: number, mistake?: Mistake) {
     this.random = seeded(seed)
     this.#mistake = mistake
+    this.other = new OtherAuthorizer(() => this.fate(), {
+      declined: (cardNumber) => (cardNumber === POOR_CARD ? '51' : undefined),
+      mistake: mistake === 'asks-again-instead-of-inquiring' ? mistake : undefined,
+    })
     this.#stalls = this.random() < 0.5 ? 0 : 0.1
     this.#holds = this.random() < 0.5 ? 0 : 0.6
   }
@@ -194,12 +197,36 @@ export class LossyWorld {
     else this.store[loss]()
   }
 
+  /** Puts the worker to sleep that is about to do this. The result wakes it. Nobody sleeps if nobody does it soon. */
+  async sleeper(what: RegExp): Promise<() => void> {
+    for (let looked = 0; looked < MAX_HELD_TURNS; looked++) {
+      const found = this.#waiting.find((turn) => what.test(turn.what))
+      if (found) {
+        this.trace.push(`worker ${found.worker} SLEEPS`)
+        this.#asleep.add(found.worker)
+        return () => void this.#asleep.delete(found.worker)
+      }
+      await this.turns(1)
+    }
+    return none
+  }
+
+  /** Resolves when a term was admitted after this call, or after a while. */
+  async admitted(): Promise<void> {
+    const from = this.trace.length
+    for (let looked = 0; looked < MAX_HELD_TURNS; looked++) {
+      if (this.trace.slice(from).some((line) => /^\d admit .* answered$/.test(line))) return
+      await this.turns(1)
+    }
+  }
+
   /** One of them dies with everything it held, and another one comes. */
   kill(): void {
     const n = Math.floor(this.random() * WORKERS)
     this.trace.push(`worker ${n} DIES`)
     this.#instances[n]?.log.crash()
     this.#inFlight[n] = 0
+    this.#asleep.delete(n)
     this.#waiting = this.#waiting.filter(({ worker }) => worker !== n)
     this.#instances[n] = this.#instance(n)
   }
@@ -243,6 +270,7 @@ export class LossyWorld {
       base: this.store,
       turn,
       commitsWhatItHad: this.#mistake === 'commits-what-was-loaded-before-the-loss',
+      leavesSecrets: this.#mistake === 'leaves-keys-that-came-back',
     })
     const owner = () => store.owner
     const seams = { base: this.store, wire: this.wire, turn, latest: this.#latest, owner, ...mistake }
@@ -312,6 +340,10 @@ export class LossyWorld {
     )
   }
 
+  #awake(): readonly Turn[] {
+    return this.#asleep.size === 0 ? this.#waiting : this.#waiting.filter(({ worker }) => !this.#asleep.has(worker))
+  }
+
   /** In the middle of its recovery it is slow, and all others go on. */
   #stall(worker: number): void {
     this.#whileUntil = this.#turns + Math.floor(this.random() * MAX_WHILE_TURNS)
@@ -326,11 +358,12 @@ export class LossyWorld {
         this.#speeds = Array.from({ length: WORKERS }, () => (this.random() < 0.4 ? SLOWEST : 1))
         this.#late = this.random() < 0.7 ? SLOWEST : 1
       }
-      const next = this.#waiting[Math.floor(this.random() * this.#waiting.length)]
+      const awake = this.#awake()
+      const next = awake[Math.floor(this.random() * awake.length)]
       if (!next) {
         // What the log in memory has to deliver comes first.
-        for (let n = 0; n < DELIVERY_STEPS && this.#waiting.length === 0; n++) await immediate()
-        if (this.#waiting.length === 0) vi.advanceTimersToNextTimer()
+        for (let n = 0; n < DELIVERY_STEPS && this.#awake().length === 0; n++) await immediate()
+        if (this.#awake().length === 0) vi.advanceTimersToNextTimer()
       } else if (this.random() < 0.03) vi.advanceTimersByTime(Math.floor(this.random() * 20))
       else if (this.random() < this.#speed(next)) {
         this.#waiting.splice(this.#waiting.indexOf(next), 1)

@@ -25,7 +25,13 @@ export const MISTAKES = [
   'sends-replies-beside-their-events',
   'sends-the-terminals-event-beside-the-accounts',
 ] as const
-export type Mistake = (typeof MISTAKES)[number]
+/** Of those who ask another authorizer. */
+export const REMOTE_MISTAKES = [
+  'calls-before-pending-is-sure-to-count',
+  'leaves-keys-that-came-back',
+  'asks-again-instead-of-inquiring',
+] as const
+export type Mistake = (typeof MISTAKES)[number] | (typeof REMOTE_MISTAKES)[number]
 
 /** Seizure of a catch-up whose note is made too early, milliseconds. */
 const SEIZED_MS = 15_000

@@ -13,7 +13,7 @@ import { followEvents } from '../../services/consumer/index.ts'
 import { SEIZED_MS } from '../../services/runtime/recovery/catch-up.ts'
 import { TOPIC } from '../../services/runtime/topics.ts'
 import { askRedis, type RedisReply } from '../servers/redis-probe.ts'
-import { ROOT, Stack, until, wire } from './harness.ts'
+import { ROOT, Stack, until, wire, type Finished } from './harness.ts'
 import {
   codesOf,
   expectAgreement,
@@ -109,6 +109,9 @@ async function expectNotConsumed(approvals: readonly DecisionEvent[]): Promise<v
     expect(numbers).not.toContain(`${command.scope.consecutive} ${drawn.authorizationNumber}`)
 }
 
+/** The JSON that a command printed, behind what it may have told of its progress. */
+const resultOf = ({ output }: Finished): unknown => JSON.parse(output.slice(output.indexOf('{')))
+
 const owner = async () => (await askRedis(stack.servers.redisUrl, [['GET', 'store:owner']]))[0]
 
 /** Starts a rebuild, and sends the signal once it has written some of what it reads and before it is done. */
@@ -200,7 +203,7 @@ describe('a store that loses what it had, under load', () => {
     process.stdout.write(`${all.length} void events, ${approvals.length} of them approvals that count nowhere\n`)
     expect(approvals.length).toBeGreaterThan(0)
     expect(verified.code).toBe(0)
-    const { partitions, faults } = JSON.parse(verified.output) as { partitions: { void: number }[]; faults: unknown[] }
+    const { partitions, faults } = resultOf(verified) as { partitions: { void: number }[]; faults: unknown[] }
     expect(partitions.reduce((sum, part) => sum + part.void, 0)).toBe(all.length)
     expect(faults).toEqual([])
     await expectNotConsumed(approvals)
@@ -223,8 +226,7 @@ describe('a store that loses what it had, under load', () => {
     expect(await expectStoreEqualsLog()).toEqual(before)
     const checked = await stack.run('services/cli/audit.ts', ['rebuild', '--check', '--json'])
     expect(checked.code).toBe(0)
-    // Behind what it may have told of its progress.
-    expect(JSON.parse(checked.output.slice(checked.output.indexOf('{')))).toMatchObject({ found: [] })
+    expect(resultOf(checked)).toMatchObject({ found: [] })
   }, 120_000)
 
   it('is made again by a command line that goes on after it was interrupted and killed on its way', async () => {

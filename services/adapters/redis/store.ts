@@ -192,6 +192,7 @@ class RedisStore implements RecoverableStore {
    * claimed with the same value, and a unit that was committed by then finds its own version.
    */
   async #callScripts(label: string, calls: readonly Call[], again = false): Promise<readonly unknown[]> {
+    const { generation } = this
     const results = await this.#connection.run(label, (pipeline) => {
       for (const { script, keys, args } of calls) pipeline.evalsha(script.sha, keys.length, ...keys, ...args)
       pipeline.get(this.#names.marker)
@@ -199,6 +200,7 @@ class RedisStore implements RecoverableStore {
     if (results.some(lacksScript)) {
       if (again) throw new StoreError(`${label}: the store keeps losing its scripts`)
       await this.#connection.loadScripts()
+      if (this.generation !== generation) throw new StoreError(`${label}: the connection to the store changed`)
       return this.#callScripts(label, calls, true)
     }
     this.#checkMarker(label, results)

@@ -78,6 +78,7 @@ export class Load {
   readonly #callers: Promise<void>
   #stopping = false
   #open = 0
+  #decided = 0
 
   constructor(stack: Stack, options: LoadOptions) {
     this.#stack = stack
@@ -93,7 +94,7 @@ export class Load {
 
   /** Transactions that are decided. */
   get decided(): number {
-    return this.transactions.filter(({ answer }) => answer !== null).length
+    return this.#decided
   }
 
   /** No new transactions; resolves when all that were begun are decided. @throws Error when one never is. */
@@ -127,6 +128,7 @@ export class Load {
       const refused = this.#options.dropRefused === true && statuses.every((status) => status === 503)
       if (answer?.status === 200 || refused) {
         this.transactions.push({ body, holder, statuses, answer: refused ? null : answer })
+        if (!refused) this.#decided++
         if (refused) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
         return refused ? null : answer
       }

@@ -3,6 +3,9 @@
 
 import { createHash } from 'node:crypto'
 
+/** Slots of one run of a script: Redis does nothing else meanwhile, for some milliseconds at most. */
+export const SLOTS_A_SCRIPT = 100
+
 export interface Script {
   readonly lua: string
   /** SHA-1 by which Redis names it. */
@@ -87,23 +90,36 @@ end
 return #KEYS`)
 
 /**
- * Write what the log says of one slot. KEYS: version, outbox, the entries to write. ARGV: expected tag, next tag, then
- * expiry and value of each write as for COMMIT. Gives 1, or 0 when the slot is elsewhere. Events that were waiting in
- * the outbox lie before those of the log, so they are on it.
+ * Write what the log says of slots. KEYS: for each slot version, outbox, the entries to write. ARGV: for each expected
+ * tag, next tag, count of writes, then expiry and value of each write as for COMMIT. Gives for each 1, or 0 when the slot
+ * is elsewhere. Events that were waiting in the outbox lie before those of the log, so they are on it.
  */
 export const RESTORE = script(`#!lua
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-if ARGV[1] ~= '' then redis.call('DEL', KEYS[2]) end
-local arg = 3
-for key = 3, #KEYS do
-  local expiry = ARGV[arg]
-  if expiry == '-' then redis.call('DEL', KEYS[key])
-  elseif expiry == '' then redis.call('SET', KEYS[key], ARGV[arg + 1])
-  else redis.call('SET', KEYS[key], ARGV[arg + 1], 'PXAT', expiry) end
-  arg = arg + 2
+local results = {}
+local key, arg = 1, 1
+while arg <= #ARGV do
+  local writes = tonumber(ARGV[arg + 2])
+  local fits = (redis.call('GET', KEYS[key]) or '') == ARGV[arg]
+  if fits then
+    if ARGV[arg] ~= '' then redis.call('DEL', KEYS[key + 1]) end
+    for write = 0, writes - 1 do
+      local name, expiry = KEYS[key + 2 + write], ARGV[arg + 3 + 2 * write]
+      if expiry == '-' then redis.call('DEL', name)
+      elseif expiry == '' then redis.call('SET', name, ARGV[arg + 4 + 2 * write])
+      else redis.call('SET', name, ARGV[arg + 4 + 2 * write], 'PXAT', expiry) end
+    end
+    redis.call('SET', KEYS[key], ARGV[arg + 1])
+  end
+  results[#results + 1] = fits and 1 or 0
+  key = key + 2 + writes
+  arg = arg + 3 + 2 * writes
 end
-redis.call('SET', KEYS[1], ARGV[2])
-return 1`)
+return results`)
+
+/** Claims that the log tells of, where there is none. KEYS: claims. ARGV: for each its value and its expiry. */
+export const RECLAIM = script(`#!lua
+for key = 1, #KEYS do redis.call('SET', KEYS[key], ARGV[2 * key - 1], 'NX', 'PXAT', ARGV[2 * key]) end
+return #KEYS`)
 
 /** Become or go on being the owner of a catch-up. KEYS: owner. ARGV: owner, milliseconds. */
 export const SEIZE = script(`#!lua
@@ -138,4 +154,4 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('UNLINK', unpack(KEYS, 2))
 return 1`)
 
-export const SCRIPTS: readonly Script[] = [COMMIT, LOAD, FORGET, RESTORE, SEIZE, NOTE, REMOVE]
+export const SCRIPTS: readonly Script[] = [COMMIT, LOAD, FORGET, RESTORE, RECLAIM, SEIZE, NOTE, REMOVE]

@@ -25,7 +25,7 @@ import {
 } from '../store-limits.ts'
 import { errorCode, RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
-import { COMMIT, FORGET, LOAD, type Script } from './scripts.ts'
+import { COMMIT, FORGET, LOAD, SLOTS_A_SCRIPT, type Script } from './scripts.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -44,8 +44,6 @@ const COMMAND_TIMEOUT_MS = 2_000
 const ANOTHER_TERM = -1
 /** Instead of a term: the script looks at none. */
 const ANY_TERM = '*'
-/** Slots of one run of a script: Redis does nothing else meanwhile, for some milliseconds at most. */
-const SLOTS_A_SCRIPT = 100
 
 /** One run of a script. */
 interface Call {

@@ -16,7 +16,7 @@ import type {
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
 import { errorCode, type PipelineResult, type RedisConnection } from './connection.ts'
 import type { KeyNames } from './names.ts'
-import { NOTE, REMOVE, RESTORE, SEIZE } from './scripts.ts'
+import { NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT } from './scripts.ts'
 
 /** Keys of one step of a scan. */
 const SCAN_COUNT = 1_000
@@ -91,21 +91,18 @@ export class RedisUpkeep implements StoreUpkeep {
 
   async restore(claims: readonly ClaimRestore[], slots: readonly SlotRestore[]): Promise<readonly CommitResult[]> {
     // All are sent before any is awaited: the client prepares the next while Redis works.
-    const claimed = inChunks(claims, MAX_PIPELINE).map((chunk) =>
-      this.#connection.run('restore', (pipeline) => {
-        for (const { slot, value, expiresAt } of chunk) {
-          pipeline.set(this.#names.entry(slot, 'claim'), value, 'PXAT', expiresAt, 'NX')
-        }
-      }),
-    )
-    const written = inChunks(slots, MAX_PIPELINE).map((chunk) =>
-      this.#withScripts('restore', (pipeline) => {
-        for (const slot of chunk) pipeline.evalsha(...this.#restoreCall(slot))
-      }),
-    )
-    const [set, verdicts] = await Promise.all([Promise.all(claimed), Promise.all(written)])
-    for (const result of set.flat()) this.#connection.reply('restore', result)
-    return verdicts.flat().map((result) => (this.#connection.reply('restore', result) === 1 ? 'committed' : 'conflict'))
+    const claimed = inChunks(claims, SLOTS_A_SCRIPT).map((chunk) => {
+      const keys = chunk.map(({ slot }) => this.#names.entry(slot, 'claim'))
+      return this.#run(
+        'restore',
+        RECLAIM.sha,
+        keys,
+        chunk.flatMap(({ value, expiresAt }) => [value, expiresAt]),
+      )
+    })
+    const written = inChunks(slots, SLOTS_A_SCRIPT).map((chunk) => this.#restore(chunk))
+    const [, verdicts] = await Promise.all([Promise.all(claimed), Promise.all(written)])
+    return verdicts.flat().map((verdict) => (verdict === 1 ? 'committed' : 'conflict'))
   }
 
   async advance(holder: Holder, progress: Progress): Promise<void> {
@@ -169,15 +166,20 @@ export class RedisUpkeep implements StoreUpkeep {
     } while (cursor !== '0')
   }
 
-  #restoreCall({ slot, expectedTag, nextTag, writes }: SlotRestore): [string, number, ...(string | number)[]] {
-    const keys = [this.#names.version(slot), this.#names.outbox(slot)]
-    const args: (string | number)[] = [expectedTag, nextTag]
-    for (const { name, value, expiresAt } of writes) {
-      keys.push(this.#names.entry(slot, name))
-      if (value === null) args.push('-', '')
-      else args.push(expiresAt ?? '', value)
+  async #restore(slots: readonly SlotRestore[]): Promise<readonly unknown[]> {
+    const { version, outbox, entry } = this.#names
+    const keys: string[] = []
+    const args: (string | number)[] = []
+    for (const { slot, expectedTag, nextTag, writes } of slots) {
+      keys.push(version(slot), outbox(slot))
+      args.push(expectedTag, nextTag, writes.length)
+      for (const { name, value, expiresAt } of writes) {
+        keys.push(entry(slot, name))
+        if (value === null) args.push('-', '')
+        else args.push(expiresAt ?? '', value)
+      }
     }
-    return [RESTORE.sha, keys.length, ...keys, ...args]
+    return (await this.#run('restore', RESTORE.sha, keys, args)) as readonly unknown[]
   }
 
   async #note(holder: Holder, what: string, ...args: string[]): Promise<void> {

@@ -1,7 +1,7 @@
 // Reads the events that a store may lack, up to given ends, and applies those that count. Notes in the store how far it
 // is after every batch, so that whoever goes on after a crash begins there.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Barriers, epochOf } from '../../core/subject/epochs.ts'
 import type { Rules } from '../../core/subject/rules.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -144,13 +144,7 @@ class Run {
    */
   #decode({ value, headers }: StoredRecord): LoggedEvent | null {
     try {
-      const event = this.#options.wire.decodeEvent(value)
-      return {
-        event,
-        hash: createHash('sha256')
-          .update(value ?? '')
-          .digest('base64url'),
-      }
+      return { event: this.#options.wire.decodeEvent(value), hash: hash('sha256', value ?? '', 'base64url') }
     } catch (error) {
       if (!(error instanceof MalformedRecordError)) throw error
       if (epochOf(headers) === undefined) return null

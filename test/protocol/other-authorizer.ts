@@ -3,7 +3,12 @@
 
 import type { DecisionEvent, RefusalEvent } from '../../services/core/subject/event.ts'
 import type { AuthorizerDecline } from '../../services/core/transaction/authorizer-answer.ts'
-import type { Answered, AuthorizationRequest, RefundRequest } from '../../services/ports/card-authorizer.ts'
+import type {
+  Answered,
+  AuthorizationRequest,
+  CardAuthorizer,
+  RefundRequest,
+} from '../../services/ports/card-authorizer.ts'
 import type { RemoteCall } from '../../services/protocol/operations.ts'
 
 /** What the way does to a call. 'late': it gets there after its answer was given up. */
@@ -164,5 +169,15 @@ export class OtherAuthorizer {
       default:
         return answer
     }
+  }
+}
+
+/** The port as workers have it, on one way to ask. */
+export function authorizerThat(asked: (call: RemoteCall) => Promise<Answered>): CardAuthorizer {
+  return {
+    authorize: (request) => asked({ call: 'authorize', request }),
+    inquire: (key) => asked({ call: 'inquire', key }),
+    reverse: async (key) => (await asked({ call: 'reverse', key })).kind === 'not-done',
+    refund: (request) => asked({ call: 'refund', request }),
   }
 }

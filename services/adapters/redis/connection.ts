@@ -4,7 +4,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Redis, type ChainableCommander } from 'ioredis'
 import { StoreError } from '../../ports/store.ts'
-import { SCRIPTS } from './scripts.ts'
+import { SCRIPTS, type ScriptCall } from './scripts.ts'
 
 /** Where a connection tells of its state. A pino logger fits. */
 export interface ConnectionLog {
@@ -112,6 +112,31 @@ export class RedisConnection {
     return results
   }
 
+  /**
+   * Send scripts, and further commands behind them, as one pipeline. Where Redis has lost the scripts they are loaded
+   * and all is sent once more, so it must bear being repeated.
+   * @throws StoreError as `run`, and when the scripts are lost again.
+   */
+  async runScripts(
+    label: string,
+    calls: readonly ScriptCall[],
+    fill: Fill = () => undefined,
+  ): Promise<readonly PipelineResult[]> {
+    const generation = this.#generation
+    const send = () =>
+      this.run(label, (pipeline) => {
+        for (const { script, keys, args } of calls) pipeline.evalsha(script.sha, keys.length, ...keys, ...args)
+        fill(pipeline)
+      })
+    const results = await send()
+    if (!results.some(lacksScript)) return results
+    await this.loadScripts()
+    if (generation !== this.#generation) throw new StoreError(`${label}: the connection to the store changed`)
+    const again = await send()
+    if (again.some(lacksScript)) throw new StoreError(`${label}: the store keeps losing its scripts`)
+    return again
+  }
+
   /** The reply of a command. @throws StoreError with its error's code; reconnects when this is the wrong node. */
   reply(label: string, result: PipelineResult | undefined): unknown {
     if (result === undefined) throw new StoreError(`${label}: a reply is missing`)
@@ -213,6 +238,10 @@ export class RedisConnection {
       this.#options.log?.warn({ reason: policy }, 'the store may evict entries: its policy must be noeviction')
     }
   }
+}
+
+function lacksScript([error]: PipelineResult): boolean {
+  return error !== null && errorCode(error) === 'NOSCRIPT'
 }
 
 const DEADLINE = new StoreError('deadline')

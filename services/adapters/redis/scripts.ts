@@ -2,6 +2,7 @@
 // The shebang makes Redis refuse a script before its first write when memory is full.
 
 import { createHash } from 'node:crypto'
+import type { EntryWrite } from '../../ports/store.ts'
 
 /** Slots of one run of a script: Redis does nothing else meanwhile, for some milliseconds at most. */
 export const SLOTS_A_SCRIPT = 100
@@ -12,19 +13,45 @@ export interface Script {
   readonly sha: string
 }
 
+/** One run of a script. */
+export interface ScriptCall {
+  readonly script: Script
+  readonly keys: string[]
+  readonly args: (string | number)[]
+}
+
 function script(lua: string): Script {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
+}
+
+/** What scripts that write entries begin with: `write` reads what `addWrites` has added. */
+const WRITE = `#!lua
+local function write(key, arg, count)
+  for at = 0, count - 1 do
+    local name, expiry, value = KEYS[key + at], ARGV[arg + 2 * at], ARGV[arg + 2 * at + 1]
+    if expiry == '-' then redis.call('DEL', name)
+    elseif expiry == '' then redis.call('SET', name, value)
+    else redis.call('SET', name, value, 'PXAT', expiry) end
+  end
+end`
+
+/** For each write a key, its expiry in Unix milliseconds ('' for none, '-' to delete) and its value. */
+export function addWrites(call: ScriptCall, writes: readonly EntryWrite[], keyOf: (name: string) => string): void {
+  for (const { name, value, expiresAt } of writes) {
+    call.keys.push(keyOf(name))
+    if (value === null) call.args.push('-', '')
+    else call.args.push(expiresAt ?? '', value)
+  }
 }
 
 /**
  * Write units in their order, each on its own. KEYS: term, then for each unit version, outbox, the entries that must be
  * absent, the entries to write. ARGV: term, then for each unit expected tag, next tag, outbox field, event, count of
- * absent entries, count of writes, and for each write its expiry in Unix milliseconds ('' for none, '-' to delete) and
- * its value. Gives for each 1, or 0 for a conflict; -1 under another term. HSET is the first write of a unit, since of
- * all of them only it can fail (by the type of its key). One script for many, since each costs the client and Redis as
- * much as a unit.
+ * absent entries, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 for a conflict; -1
+ * under another term. HSET is the first write of a unit, since of all of them only it can fail (by the type of its key).
+ * One script for many, since each costs the client and Redis as much as a unit.
  */
-export const COMMIT = script(`#!lua
+export const COMMIT = script(`${WRITE}
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
 local results = {}
 local key, arg = 2, 2
@@ -34,12 +61,7 @@ while arg <= #ARGV do
   if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 2, key + 1 + absent)) == 0 end
   if fits then
     redis.call('HSET', KEYS[key + 1], ARGV[arg + 2], ARGV[arg + 3])
-    for write = 0, writes - 1 do
-      local name, expiry = KEYS[key + 2 + absent + write], ARGV[arg + 6 + 2 * write]
-      if expiry == '-' then redis.call('DEL', name)
-      elseif expiry == '' then redis.call('SET', name, ARGV[arg + 7 + 2 * write])
-      else redis.call('SET', name, ARGV[arg + 7 + 2 * write], 'PXAT', expiry) end
-    end
+    write(key + 2 + absent, arg + 6, writes)
     redis.call('SET', KEYS[key], ARGV[arg + 1])
   end
   results[#results + 1] = fits and 1 or 0
@@ -91,10 +113,10 @@ return #KEYS`)
 
 /**
  * Write what the log says of slots. KEYS: for each slot version, outbox, the entries to write. ARGV: for each expected
- * tag, next tag, count of writes, then expiry and value of each write as for COMMIT. Gives for each 1, or 0 when the slot
- * is elsewhere. Events that were waiting in the outbox lie before those of the log, so they are on it.
+ * tag, next tag, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 when the slot is
+ * elsewhere. Events that were waiting in the outbox lie before those of the log, so they are on it.
  */
-export const RESTORE = script(`#!lua
+export const RESTORE = script(`${WRITE}
 local results = {}
 local key, arg = 1, 1
 while arg <= #ARGV do
@@ -102,12 +124,7 @@ while arg <= #ARGV do
   local fits = (redis.call('GET', KEYS[key]) or '') == ARGV[arg]
   if fits then
     if ARGV[arg] ~= '' then redis.call('DEL', KEYS[key + 1]) end
-    for write = 0, writes - 1 do
-      local name, expiry = KEYS[key + 2 + write], ARGV[arg + 3 + 2 * write]
-      if expiry == '-' then redis.call('DEL', name)
-      elseif expiry == '' then redis.call('SET', name, ARGV[arg + 4 + 2 * write])
-      else redis.call('SET', name, ARGV[arg + 4 + 2 * write], 'PXAT', expiry) end
-    end
+    write(key + 2, arg + 3, writes)
     redis.call('SET', KEYS[key], ARGV[arg + 1])
   end
   results[#results + 1] = fits and 1 or 0

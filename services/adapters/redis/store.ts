@@ -23,9 +23,9 @@ import {
   type Ack,
   type Increment,
 } from '../store-limits.ts'
-import { errorCode, RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
+import { RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
-import { COMMIT, FORGET, LOAD, SLOTS_A_SCRIPT, type Script } from './scripts.ts'
+import { addWrites, COMMIT, FORGET, LOAD, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -44,13 +44,6 @@ const COMMAND_TIMEOUT_MS = 2_000
 const ANOTHER_TERM = -1
 /** Instead of a term: the script looks at none. */
 const ANY_TERM = '*'
-
-/** One run of a script. */
-interface Call {
-  readonly script: Script
-  readonly keys: string[]
-  readonly args: (string | number)[]
-}
 
 /**
  * A store on the Redis at `url`. Resolves after the first attempt to connect, whether it succeeded or not: it goes on
@@ -114,7 +107,7 @@ class RedisStore implements RecoverableStore {
   async acknowledge(acks: readonly Ack[]): Promise<void> {
     checkAcks(acks)
     for (const chunk of inChunks(acks, MAX_PIPELINE)) {
-      const call: Call = { script: FORGET, keys: [], args: [] }
+      const call: ScriptCall = { script: FORGET, keys: [], args: [] }
       for (const { slot, versions } of chunk) {
         if (versions.length === 0) continue
         call.keys.push(this.#names.outbox(slot))
@@ -174,7 +167,7 @@ class RedisStore implements RecoverableStore {
   async #runScripts<T>(
     label: string,
     chunks: readonly (readonly T[])[],
-    callOf: (chunk: readonly T[]) => Call,
+    callOf: (chunk: readonly T[]) => ScriptCall,
   ): Promise<readonly unknown[]> {
     if (chunks.length === 0) return []
     const replies = await this.#callScripts(label, chunks.map(callOf))
@@ -186,30 +179,22 @@ class RedisStore implements RecoverableStore {
   }
 
   /**
-   * The replies of scripts. Where Redis has lost one it is loaded, and all run again: what was claimed by then stays
-   * claimed with the same value, and a unit that was committed by then finds its own version.
+   * The replies of scripts. All bear being repeated: what was claimed by then stays claimed with the same value, and a
+   * unit that was committed by then finds its own version.
    */
-  async #callScripts(label: string, calls: readonly Call[], again = false): Promise<readonly unknown[]> {
-    const { generation } = this
-    const results = await this.#connection.run(label, (pipeline) => {
-      for (const { script, keys, args } of calls) pipeline.evalsha(script.sha, keys.length, ...keys, ...args)
+  async #callScripts(label: string, calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
+    const results = await this.#connection.runScripts(label, calls, (pipeline) => {
       pipeline.get(this.#names.marker)
     })
-    if (results.some(lacksScript)) {
-      if (again) throw new StoreError(`${label}: the store keeps losing its scripts`)
-      await this.#connection.loadScripts()
-      if (this.generation !== generation) throw new StoreError(`${label}: the connection to the store changed`)
-      return this.#callScripts(label, calls, true)
-    }
     this.#checkMarker(label, results)
     return calls.map((_, i) => this.#connection.reply(label, results[i]))
   }
 
   /** The outbox is read after the state: an event that it shows belongs to the state or to a later one. */
-  #loadOf(reads: readonly SlotRead[]): Call {
+  #loadOf(reads: readonly SlotRead[]): ScriptCall {
     const { term, outbox, version, entry } = this.#names
     const claiming = reads.some(({ claim }) => claim !== undefined)
-    const call: Call = { script: LOAD, keys: [term], args: [claiming ? this.upkeep.term : ANY_TERM] }
+    const call: ScriptCall = { script: LOAD, keys: [term], args: [claiming ? this.upkeep.term : ANY_TERM] }
     for (const read of reads) {
       const names = namesRead(read)
       call.keys.push(outbox(read.slot), version(read.slot))
@@ -219,18 +204,14 @@ class RedisStore implements RecoverableStore {
     return call
   }
 
-  #commitOf(units: readonly Unit[]): Call {
+  #commitOf(units: readonly Unit[]): ScriptCall {
     const { term, outbox, version, entry } = this.#names
-    const call: Call = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
+    const call: ScriptCall = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
     for (const { slot, expectedTag, nextTag, absent, writes, event } of units) {
       call.keys.push(version(slot), outbox(slot))
       for (const name of absent) call.keys.push(entry(slot, name))
       call.args.push(expectedTag, nextTag, event.version, textOf(event.event), absent.length, writes.length)
-      for (const { name, value, expiresAt } of writes) {
-        call.keys.push(entry(slot, name))
-        if (value === null) call.args.push('-', '')
-        else call.args.push(expiresAt ?? '', value)
-      }
+      addWrites(call, writes, (name) => entry(slot, name))
     }
     return call
   }
@@ -241,10 +222,6 @@ class RedisStore implements RecoverableStore {
     this.#connection.drop('the store was emptied')
     throw new StoreError(`${label}: the store was emptied`)
   }
-}
-
-export function lacksScript(result: PipelineResult | undefined): boolean {
-  return result?.[0] != null && errorCode(result[0]) === 'NOSCRIPT'
 }
 
 /** The values from the version on, then the outbox as fields and values in turn, if it has any. */

@@ -14,9 +14,9 @@ import type {
   StoreUpkeep,
 } from '../../ports/store-upkeep.ts'
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
-import { errorCode, type PipelineResult, type RedisConnection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import type { KeyNames } from './names.ts'
-import { NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT } from './scripts.ts'
+import { addWrites, NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
 
 /** Keys of one step of a scan. */
 const SCAN_COUNT = 1_000
@@ -56,11 +56,11 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async seize(owner: string, ttlMs: number): Promise<boolean> {
-    return (await this.#run('seize', SEIZE.sha, [this.#names.owner], [owner, ttlMs])) === 1
+    return (await this.#run('seize', { script: SEIZE, keys: [this.#names.owner], args: [owner, ttlMs] })) === 1
   }
 
   async release(owner: string): Promise<void> {
-    await this.#run('release', NOTE.sha, this.#noteKeys(this.#names.owner), [owner, this.#connection.dataId, 'release'])
+    await this.#run('release', this.#noteCall(this.#names.owner, [owner, this.#connection.dataId, 'release']))
   }
 
   async suspend(owner: string): Promise<void> {
@@ -93,12 +93,8 @@ export class RedisUpkeep implements StoreUpkeep {
     // All are sent before any is awaited: the client prepares the next while Redis works.
     const claimed = inChunks(claims, SLOTS_A_SCRIPT).map((chunk) => {
       const keys = chunk.map(({ slot }) => this.#names.entry(slot, 'claim'))
-      return this.#run(
-        'restore',
-        RECLAIM.sha,
-        keys,
-        chunk.flatMap(({ value, expiresAt }) => [value, expiresAt]),
-      )
+      const args = chunk.flatMap(({ value, expiresAt }) => [value, expiresAt])
+      return this.#run('restore', { script: RECLAIM, keys, args })
     })
     const written = inChunks(slots, SLOTS_A_SCRIPT).map((chunk) => this.#restore(chunk))
     const [, verdicts] = await Promise.all([Promise.all(claimed), Promise.all(written)])
@@ -125,11 +121,15 @@ export class RedisUpkeep implements StoreUpkeep {
     for await (const found of this.#scan()) {
       if (!(await this.seize(owner, ttlMs))) this.#check('clear', false)
       for (const keys of inChunks(found.filter(ours), SCAN_COUNT)) {
-        const removed = await this.#run('clear', REMOVE.sha, [this.#names.owner, ...keys], [owner])
+        const removed = await this.#run('clear', {
+          script: REMOVE,
+          keys: [this.#names.owner, ...keys],
+          args: [owner],
+        })
         this.#check('clear', removed === 1)
       }
     }
-    const cleared = await this.#run('cleared', NOTE.sha, this.#noteKeys(this.#names.owner), [owner, fresh, 'cleared'])
+    const cleared = await this.#run('cleared', this.#noteCall(this.#names.owner, [owner, fresh, 'cleared']))
     this.#check('clear', cleared === 1)
     this.renew('the store was cleared')
   }
@@ -168,45 +168,30 @@ export class RedisUpkeep implements StoreUpkeep {
 
   async #restore(slots: readonly SlotRestore[]): Promise<readonly unknown[]> {
     const { version, outbox, entry } = this.#names
-    const keys: string[] = []
-    const args: (string | number)[] = []
+    const call: ScriptCall = { script: RESTORE, keys: [], args: [] }
     for (const { slot, expectedTag, nextTag, writes } of slots) {
-      keys.push(version(slot), outbox(slot))
-      args.push(expectedTag, nextTag, writes.length)
-      for (const { name, value, expiresAt } of writes) {
-        keys.push(entry(slot, name))
-        if (value === null) args.push('-', '')
-        else args.push(expiresAt ?? '', value)
-      }
+      call.keys.push(version(slot), outbox(slot))
+      call.args.push(expectedTag, nextTag, writes.length)
+      addWrites(call, writes, (name) => entry(slot, name))
     }
-    return (await this.#run('restore', RESTORE.sha, keys, args)) as readonly unknown[]
+    return (await this.#run('restore', call)) as readonly unknown[]
   }
 
   async #note(holder: Holder, what: string, ...args: string[]): Promise<void> {
     const { term, owner } = this.#names
     const [key, value] = 'owner' in holder ? [owner, holder.owner] : [term, holder.term]
-    const done = await this.#run(what, NOTE.sha, this.#noteKeys(key), [value, this.#connection.dataId, what, ...args])
+    const done = await this.#run(what, this.#noteCall(key, [value, this.#connection.dataId, what, ...args]))
     this.#check(what, done === 1)
   }
 
-  #noteKeys(holder: string): readonly string[] {
+  #noteCall(holder: string, args: string[]): ScriptCall {
     const { marker, term, progress, owner, clearing } = this.#names
-    return [holder, marker, term, progress, owner, clearing]
+    return { script: NOTE, keys: [holder, marker, term, progress, owner, clearing], args }
   }
 
-  async #run(label: string, sha: string, keys: readonly string[], args: readonly (string | number)[]) {
-    const [result] = await this.#withScripts(label, (pipeline) => {
-      pipeline.evalsha(sha, keys.length, ...keys, ...args)
-    })
+  async #run(label: string, call: ScriptCall): Promise<unknown> {
+    const [result] = await this.#connection.runScripts(label, [call])
     return this.#connection.reply(label, result)
-  }
-
-  /** Once more when Redis has lost the scripts: every one of them can be repeated. */
-  async #withScripts(label: string, fill: Parameters<RedisConnection['run']>[1]): Promise<readonly PipelineResult[]> {
-    const results = await this.#connection.run(label, fill)
-    if (!results.some(([error]) => error !== null && errorCode(error) === 'NOSCRIPT')) return results
-    await this.#connection.loadScripts()
-    return this.#connection.run(label, fill)
   }
 
   /** Who may not do it has been overtaken, or the store was emptied: all that is held is given up. */

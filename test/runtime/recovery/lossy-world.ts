@@ -19,7 +19,7 @@ import { TOPIC, TOPICS } from '../../../services/runtime/topics.ts'
 import { hashOf } from '../../../services/runtime/worker/plan-unit.ts'
 import { startWorker } from '../../../services/runtime/worker/worker.ts'
 import type { Run } from '../../protocol/invariants.ts'
-import { OtherAuthorizer, type Fate } from '../../protocol/other-authorizer.ts'
+import { authorizerThat, OtherAuthorizer, type Fate } from '../../protocol/other-authorizer.ts'
 import { plainKeys } from '../../protocol/plain-keys.ts'
 import { seeded } from '../../protocol/world.ts'
 import { Connection } from './connection.ts'
@@ -319,12 +319,7 @@ export class LossyWorld {
       if (this.other.late > 0 && this.random() < 0.3) this.other.arrive()
       return told
     }
-    return {
-      authorize: (request) => asked({ call: 'authorize', request }),
-      inquire: (key) => asked({ call: 'inquire', key }),
-      reverse: async (key) => (await asked({ call: 'reverse', key })).kind === 'not-done',
-      refund: (request) => asked({ call: 'refund', request }),
-    }
+    return authorizerThat(asked)
   }
 
   #turn(worker: number, what: string): Promise<void> {

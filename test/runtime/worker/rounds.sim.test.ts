@@ -15,7 +15,7 @@ import { hashOf } from '../../../services/runtime/worker/plan-unit.ts'
 import { Rounds } from '../../../services/runtime/worker/rounds.ts'
 import { commands } from '../../protocol/commands.ts'
 import { checkInvariants, fold, type Run } from '../../protocol/invariants.ts'
-import { FATES, OtherAuthorizer, type Fate } from '../../protocol/other-authorizer.ts'
+import { authorizerThat, FATES, OtherAuthorizer, type Fate } from '../../protocol/other-authorizer.ts'
 import { plainKeys } from '../../protocol/plain-keys.ts'
 import { charge, refund, remoteSpending, stashFor, tokenization } from '../../protocol/remote-commands.ts'
 import { checkRemote } from '../../protocol/remote-invariants.ts'
@@ -128,12 +128,7 @@ class Cluster {
       if (this.other.late > 0 && this.random() < 0.3) this.other.arrive()
       return told
     }
-    return {
-      authorize: (request) => asked({ call: 'authorize', request }),
-      inquire: (key) => asked({ call: 'inquire', key }),
-      reverse: async (key) => (await asked({ call: 'reverse', key })).kind === 'not-done',
-      refund: (request) => asked({ call: 'refund', request }),
-    }
+    return authorizerThat(asked)
   }
 
   #slow(): Store {

@@ -60,7 +60,6 @@ export class Dictionary {
     return this.#readers.get(fingerprint)
   }
 
-  /** How messages of one kind are read, oldest version first; what was learned comes last. */
   /** The schema file of a message's value, as it was written; undefined when it is none of ours. */
   schemaTextOf(value: Uint8Array | null): { readonly fingerprint: string; readonly text: string } | undefined {
     const fingerprint = value && singleObjectFingerprint(value)
@@ -68,6 +67,7 @@ export class Dictionary {
     return reader && { fingerprint: reader.schema.fingerprint, text: reader.schema.text }
   }
 
+  /** How messages of one kind are read, oldest version first; what was learned comes last. */
   readersOf(name: string): readonly MessageReader[] {
     return [...this.#readers.values()].filter(({ message }) => message === name)
   }
@@ -141,13 +141,11 @@ function readerOf(message: string, present: Schema, schema: Schema): MessageRead
     schema,
     read(bytes) {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      let value: unknown
       try {
-        value = type.fromBuffer(buffer.subarray(HEADER_BYTES), resolver)
+        return type.fromBuffer(buffer.subarray(HEADER_BYTES), resolver) as object
       } catch {
         throw new MalformedRecordError(`not a datum of ${message}`)
       }
-      return withoutNulls(value) as object
     },
   }
 }
@@ -158,19 +156,4 @@ function resolverOf(message: string, present: Type, schema: Schema) {
   } catch {
     throw new SchemaError(`a schema of ${message} that this release cannot read`)
   }
-}
-
-/** Absent optional fields are absent, not null, outside Avro. */
-function withoutNulls(value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  const plain: Record<string, unknown> = {}
-  // Twice as fast as to go through what is inherited as well.
-  for (const name of Object.keys(value)) {
-    const field = (value as Record<string, unknown>)[name]
-    // As a key of a map it would set the prototype.
-    if (field === null || name === '__proto__') continue
-    plain[name] = typeof field === 'object' ? withoutNulls(field) : field
-  }
-  return plain
 }

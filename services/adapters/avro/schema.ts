@@ -73,14 +73,15 @@ class BoundedArray extends avro.types.ArrayType {
   }
 }
 
-/** A null prototype, since anyone may choose the keys. */
+/** Anyone may choose the keys, so one of them is passed over: it would set the prototype. */
 class BoundedMap extends avro.types.MapType {
   _read(tap: Tap): object {
-    const values = Object.create(null) as Record<string, unknown>
+    const values: Record<string, unknown> = {}
     const reader = readingOf(this.valuesType as Type)
     eachItem(tap, () => {
       const key = tap.readString()
-      values[key] = reader._read(tap)
+      const value = reader._read(tap)
+      if (key !== '__proto__') values[key] = value
     })
     return values
   }
@@ -91,6 +92,26 @@ class BoundedMap extends avro.types.MapType {
       tap.skipString()
       reader._skip(tap)
     })
+  }
+}
+
+/**
+ * avsc makes a record with a constructor that it generates; ours makes a plain object, in which a field that is null is
+ * absent. To copy what avsc's makes took a third of the time to read an event.
+ */
+class PlainRecord extends avro.types.RecordType {
+  _createConstructor(): unknown {
+    const { fields } = this
+    const given = fields.map((_, n) => `v${n}`)
+    const body = fields.map(({ name }, n) => {
+      const absent = `if (v${n} === undefined) v${n} = defaults[${n}]()`
+      return `${absent}; if (v${n} !== null) this.${name} = v${n};`
+    })
+    // oxlint-disable-next-line typescript/no-implied-eval -- as avsc does, of names that it has checked: a loop over them takes a third longer
+    const generate = new Function('defaults', `return function (${given.join()}) {${body.join('')}}`)
+    const constructor = generate(fields.map((field) => () => field.defaultValue())) as { prototype: unknown }
+    constructor.prototype = Object.prototype
+    return constructor
   }
 }
 
@@ -111,6 +132,7 @@ function eachItem(tap: Tap, read: () => void): void {
 function bounded(schema: avro.Schema, options: unknown): Type | undefined {
   if (typeof schema !== 'object' || !('type' in schema)) return undefined
   if (schema.type === 'array') return new BoundedArray(schema as never, options)
+  if (schema.type === 'record') return new PlainRecord(schema as never, options)
   return schema.type === 'map' ? new BoundedMap(schema as never, options) : undefined
 }
 

@@ -76,11 +76,14 @@ describe('a map', () => {
     expect(performance.now() - started).toBeLessThan(50)
   })
 
-  it('takes any key for a key', () => {
+  it('takes any key for a key, but passes over the one that would set a prototype', () => {
     const map = JSON.parse('{"__proto__":"a","constructor":"b","":"c"}') as object
     const read = type.fromBuffer(type.toBuffer({ map })) as { map: object }
-    expect(Object.entries(read.map)).toEqual(Object.entries(map))
-    expect(({} as Record<string, unknown>)['a']).toBeUndefined()
+    expect(Object.entries(read.map)).toEqual([
+      ['constructor', 'b'],
+      ['', 'c'],
+    ])
+    expect(Object.getPrototypeOf(read.map)).toBe(Object.prototype)
   })
 
   it('that a reader has not is skipped, and refused in the same way', () => {
@@ -93,6 +96,28 @@ describe('a map', () => {
       ...(narrow.type.fromBuffer(wider.type.toBuffer({ map: { a: 1, b: 2 }, id: 5 }), resolver) as object),
     }).toEqual({ id: 5 })
     expect(() => void narrow.type.fromBuffer(long(30_000_000n), resolver)).toThrow('more items than bytes')
+  })
+})
+
+describe('a record', () => {
+  const note = { name: 'note', type: ['null', 'string'], default: null }
+  const narrow = parseSchema(record({ name: 'id', type: 'int' }, note))
+
+  it('is read as a plain object, without what is null', () => {
+    const read = [{ id: 1 }, { id: 2, note: null }, { id: 3, note: 'x' }].map(
+      (value) => narrow.type.fromBuffer(narrow.type.toBuffer(value)) as object,
+    )
+    expect(read).toStrictEqual([{ id: 1 }, { id: 2 }, { id: 3, note: 'x' }])
+    expect(Object.getPrototypeOf(read[0])).toBe(Object.prototype)
+  })
+
+  it('of another version has the defaults of what it lacks, and no more', () => {
+    const older = parseSchema(record({ name: 'id', type: 'int' }))
+    const newer = parseSchema(record({ name: 'id', type: 'int' }, note, { name: 'n', type: 'int', default: 7 }))
+    const read = newer.type.fromBuffer(older.type.toBuffer({ id: 1 }), newer.type.createResolver(older.type))
+    expect(read).toStrictEqual({ id: 1, n: 7 })
+    const back = older.type.fromBuffer(newer.type.toBuffer({ id: 1 }), older.type.createResolver(newer.type))
+    expect(back).toStrictEqual({ id: 1 })
   })
 })
 

@@ -28,7 +28,8 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Files that stop and freeze servers measure waits; beside each other on two cores they would disturb them.
           ...(lane.servers === 'none' ? {} : { maxWorkers: 1 }),
-          ...(lane.servers === 'shared' ? { globalSetup: [SERVERS] } : {}),
+          // Rates are measured with the young generation that services have (scripts/run.mjs).
+          ...(lane.servers === 'shared' ? { globalSetup: [SERVERS], execArgv: ['--max-semi-space-size=32'] } : {}),
           sequence: { groupOrder: order },
         },
       }),

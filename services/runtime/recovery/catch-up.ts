@@ -12,8 +12,11 @@ import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
 import { TOPIC } from '../topics.ts'
 import { Restorer, type LoggedEvent } from './restorer.ts'
 
-/** Events applied at once: enough to share round trips, few enough that what is held is small. */
-const MAX_BATCH_EVENTS = 2_000
+/**
+ * Events applied at once: enough to share round trips, few enough that what is decoded is over before the collector of
+ * garbage would have to move it.
+ */
+const MAX_BATCH_EVENTS = 250
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
 /** Records read again before the noted position, as a margin: what is there already is passed over. */
 const MARGIN_RECORDS = 1_000n
@@ -99,12 +102,12 @@ class Run {
   async partition(partition: number, begin: { next: bigint; epoch: number }, end: bigint): Promise<number> {
     const barriers = new Barriers(() => begin.epoch)
     let raisedAt: number | undefined
-    let batch: LoggedEvent[] = []
+    let batch: StoredRecord[] = []
     let bytes = 0
     let seen = 0
     const flush = async (next: bigint) => {
       if (this.#options.stopped()) throw new CatchUpStopped('the catch-up was stopped')
-      await this.#restorer.apply(batch)
+      await this.#restorer.apply(batch.flatMap((record) => this.#decode(record) ?? []))
       await this.#note(partition, { next, epoch: barriers.inForce(partition) })
       this.done += seen
       this.#options.onProgress?.({ done: this.done, total: this.#total })
@@ -117,8 +120,7 @@ class Run {
       if (standing === 'barrier' && barriers.inForce(partition) === this.#options.epoch) {
         raisedAt ??= Number(record.offset)
       }
-      const event = standing === 'valid' ? this.#decode(record) : null
-      if (event) batch.push(event)
+      if (standing === 'valid') batch.push(record)
       bytes += record.value?.byteLength ?? 0
       if (seen >= MAX_BATCH_EVENTS || bytes >= MAX_BATCH_BYTES) await flush(record.offset + 1n)
     }

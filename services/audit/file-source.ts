@@ -4,7 +4,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ContainerError } from '../adapters/avro/container-bytes.ts'
-import { containerInfo, readContainer, type ContainerInfo } from '../adapters/avro/container-read.ts'
+import { containerEnd, containerInfo, readContainer, type ContainerInfo } from '../adapters/avro/container-read.ts'
 import type { StoredRecord } from '../ports/log.ts'
 import type { EventSource, Topic } from './event-source.ts'
 
@@ -87,13 +87,9 @@ function wanted(batch: readonly StoredRecord[], from: bigint, to: bigint | undef
   return batch.filter(({ offset }) => offset >= from && (to === undefined || offset < to))
 }
 
-/** Read to its end, once: a container does not say how far it goes. */
 async function endOf(file: File): Promise<bigint> {
-  if (file.next !== undefined) return file.next
-  let next = file.first
-  for await (const batch of namingEach(file.path, readContainer(file.path))) next = (batch.at(-1)?.offset ?? next) + 1n
-  file.next = next
-  return next
+  file.next ??= (await naming(file.path, () => containerEnd(file.path))) ?? file.first
+  return file.next
 }
 
 /** Folders are looked into, not through. */

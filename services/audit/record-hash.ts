@@ -21,6 +21,8 @@ const OFFSET_BYTES = 8
 const LENGTH_BYTES = 4
 const ABSENT = 0xffffffff
 const HEADERS_AT = 1 + OFFSET_BYTES
+/** For all but the largest records; those get bytes of their own. */
+const SCRATCH = Buffer.allocUnsafe(8_192)
 
 /**
  * Leaf = SHA-256(00, offset, key, number of headers, each header's name and value, SHA-256(value)). Offset: 8 bytes; lengths
@@ -28,10 +30,10 @@ const HEADERS_AT = 1 + OFFSET_BYTES
  * the order of UTF-16 units; an absent value counts as 32 zeros.
  */
 export function hashRecord({ offset, key, headers, value }: Covered): RecordHash {
-  const names = Object.keys(headers).sort()
+  const names = sortedNames(headers)
   let size = HEADERS_AT + 2 * LENGTH_BYTES + HASH_BYTES + (key?.length ?? 0) * 3
   for (const name of names) size += 2 * LENGTH_BYTES + name.length * 3 + (headers[name]?.length ?? 0) * 3
-  const bytes = Buffer.allocUnsafe(size)
+  const bytes = size <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafe(size)
   bytes[0] = LEAF_PREFIX
   bytes.writeBigUInt64BE(offset, 1)
   let at = key === null ? bytes.writeUInt32BE(ABSENT, HEADERS_AT) : putText(bytes, key, HEADERS_AT)
@@ -43,6 +45,16 @@ export function hashRecord({ offset, key, headers, value }: Covered): RecordHash
   else bytes.fill(0, at, at + HASH_BYTES)
   const mark = valueHash ? (content ^ valueHash.readInt32BE(0)) >>> 0 : content
   return { value: valueHash, leaf: sha256(bytes.subarray(0, at + HASH_BYTES)), mark }
+}
+
+let last: { readonly names: readonly string[]; readonly sorted: readonly string[] } = { names: [], sorted: [] }
+
+/** Those of one record are mostly those of the one before. */
+function sortedNames(headers: Covered['headers']): readonly string[] {
+  const names = Object.keys(headers)
+  const same = names.length === last.names.length && names.every((name, i) => name === last.names[i])
+  if (!same) last = { names, sorted: names.toSorted() }
+  return last.sorted
 }
 
 function putText(bytes: Buffer, text: string, at: number): number {

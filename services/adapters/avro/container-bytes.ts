@@ -55,9 +55,14 @@ export class ByteWriter {
   }
 }
 
+/** Texts of a map that are kept for the next one. */
+const MAX_KNOWN = 32
+
 /** Reads what `ByteWriter` writes. Throws ContainerError when the bytes end too soon. */
 export class ByteReader {
   readonly #bytes: Buffer
+  /** The texts of the last map in their order, each with its length and bytes as they stood. */
+  readonly #known: { readonly text: string; readonly bytes: Uint8Array }[] = []
   at = 0
 
   constructor(bytes: Buffer) {
@@ -93,10 +98,11 @@ export class ByteReader {
    * lay between and is not needed any more: a copy of each value would take a tenth of the time of reading.
    */
   joined(before: Buffer, length: number): Buffer {
+    if (length < 0 || length > this.left) throw endsTooSoon()
     const start = this.at - before.length
-    const datum = this.raw(length)
-    if (before.length > 0) this.#bytes.set(before, start)
-    return before.length > 0 ? this.#bytes.subarray(start, start + before.length + datum.length) : datum
+    this.at += length
+    this.#bytes.set(before, start)
+    return this.#bytes.subarray(start, this.at)
   }
 
   text(): string {
@@ -106,18 +112,40 @@ export class ByteReader {
     return this.#bytes.toString('utf8', this.at - length, this.at)
   }
 
-  /** A map of texts: blocks of pairs until an empty one; a negative count is followed by the block's size. */
+  /**
+   * A map of texts: blocks of pairs until an empty one; a negative count is followed by the block's size. Names, and
+   * some texts, are those of the map before: to know them again takes less than to make them.
+   */
   map(): Record<string, string> {
     const texts: Record<string, string> = {}
+    let place = 0
     for (let count = this.long(); count !== 0; count = this.long()) {
       if (count < 0) this.long()
       for (let left = Math.abs(count); left > 0; left--) {
-        const name = this.text()
-        const text = this.text()
+        const name = this.#textAsBefore(place++)
+        const text = this.#textAsBefore(place++)
         if (name !== '__proto__') texts[name] = text
       }
     }
     return texts
+  }
+
+  /** @param place of the text in its map */
+  #textAsBefore(place: number): string {
+    const start = this.at
+    const known = this.#known[place]
+    if (known && this.#has(known.bytes)) {
+      this.at += known.bytes.length
+      return known.text
+    }
+    const text = this.text()
+    if (place < MAX_KNOWN) this.#known[place] = { text, bytes: this.#bytes.subarray(start, this.at) }
+    return text
+  }
+
+  #has(bytes: Uint8Array): boolean {
+    for (let i = 0; i < bytes.length; i++) if (this.#bytes[this.at + i] !== bytes[i]) return false
+    return true
   }
 }
 

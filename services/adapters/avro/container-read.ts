@@ -25,6 +25,8 @@ const CHUNK_BYTES = 1_048_576
 const MAX_HEADER_BYTES = 1_048_576
 /** Of a block, packed or not: we write a quarter of a million; one record may have a million. */
 const MAX_BLOCK_BYTES = 16_777_216
+/** Unpacked at once, so that the other thread need not come back for each 16 kB: somewhat more than the blocks we write. */
+const UNPACKED_BYTES = 524_288
 const MAX_LONG_BYTES = 10
 /** The fields of a row as we read them; a file with others is not ours. */
 const FIELDS = 'partition,offset,timestamp,key,headers,framing,datumBytes,value'
@@ -32,54 +34,110 @@ const unpack = promisify(inflateRaw)
 
 /** What a file says of itself. @throws ContainerError when it is no export of ours. */
 export async function containerInfo(path: string): Promise<ContainerInfo> {
-  for await (const batch of readBlocks(path, true)) return batch.info
-  throw new ContainerError('the file is empty')
+  return reading(path, async (container, file) => {
+    const { topic, partition } = container.head
+    const block = await container.next()
+    const first = block ? (await container.recordsOf(block))[0]?.offset : undefined
+    return { path, topic, partition, bytes: (await file.stat()).size, first: first ?? null }
+  })
+}
+
+/** Offset after its last record; null for a file without records. Unpacks one block. @throws ContainerError */
+export async function containerEnd(path: string): Promise<bigint | null> {
+  return reading(path, async (container) => {
+    let last: PackedBlock | null = null
+    for (let block = await container.next(); block; block = await container.next()) last = block
+    const offset = last ? (await container.recordsOf(last)).at(-1)?.offset : undefined
+    return offset === undefined ? null : offset + 1n
+  })
 }
 
 /** Its records in batches, in the order of the file. @throws ContainerError when the file is damaged or cut. */
 export async function* readContainer(path: string): AsyncGenerator<readonly StoredRecord[]> {
-  for await (const { records } of readBlocks(path, false)) if (records.length > 0) yield records
-}
-
-interface Block {
-  readonly info: ContainerInfo
-  readonly records: readonly StoredRecord[]
-}
-
-async function* readBlocks(path: string, onlyFirst: boolean): AsyncGenerator<Block> {
   const file = await open(path, 'r')
   try {
-    const bytes = (await file.stat()).size
-    const source = new Chunks(file)
-    const { sync, codec, topic, partition } = await readHeader(source)
-    let first: bigint | null = null
-    while (!(await source.ended())) {
-      const [count, size] = await source.longs()
-      if (!(count > 0 && size >= 0 && size <= MAX_BLOCK_BYTES))
-        throw new ContainerError('the file is damaged: a block has no sane size')
-      const data = await source.take(size)
-      if (!(await source.take(SYNC_BYTES)).equals(sync))
-        throw new ContainerError('the file is damaged: a block does not end as it must')
-      const records = rowsOf(codec === 'deflate' ? await inflated(data) : data, count, topic, partition)
-      first ??= records[0]?.offset ?? null
-      yield { info: { path, topic, partition, bytes, first }, records }
-      if (onlyFirst) return
+    const container = await Container.of(file)
+    let ahead = nextRecords(container)
+    for (let records = await ahead; records; records = await ahead) {
+      // Another thread unpacks the next block while whoever reads works on this one. What goes wrong is told in its turn.
+      ahead = nextRecords(container)
+      ahead.catch(() => {})
+      yield records
     }
-    if (first === null) yield { info: { path, topic, partition, bytes, first }, records: [] }
   } finally {
     await file.close()
   }
 }
 
-async function inflated(data: Buffer): Promise<Buffer> {
+async function nextRecords(container: Container): Promise<readonly StoredRecord[] | null> {
+  const block = await container.next()
+  return block && container.recordsOf(block)
+}
+
+async function reading<T>(path: string, use: (container: Container, file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, 'r')
   try {
-    return await unpack(data, { maxOutputLength: MAX_BLOCK_BYTES })
-  } catch {
-    throw new ContainerError('the file is damaged: a block does not unpack')
+    return await use(await Container.of(file), file)
+  } finally {
+    await file.close()
   }
 }
 
-async function readHeader(source: Chunks) {
+interface Head {
+  readonly topic: string
+  readonly partition: number
+  readonly codec: string
+  readonly sync: Buffer
+}
+
+/** A block as it stands in the file. */
+interface PackedBlock {
+  readonly count: number
+  readonly data: Buffer
+}
+
+class Container {
+  readonly head: Head
+  readonly #source: Chunks
+
+  private constructor(head: Head, source: Chunks) {
+    this.head = head
+    this.#source = source
+  }
+
+  static async of(file: FileHandle): Promise<Container> {
+    const source = new Chunks(file)
+    return new Container(await readHeader(source), source)
+  }
+
+  /** Null at the end. */
+  async next(): Promise<PackedBlock | null> {
+    if (await this.#source.ended()) return null
+    const [count, size] = await this.#source.longs()
+    if (!(count > 0 && size >= 0 && size <= MAX_BLOCK_BYTES))
+      throw new ContainerError('the file is damaged: a block has no sane size')
+    const data = await this.#source.take(size)
+    if (!(await this.#source.take(SYNC_BYTES)).equals(this.head.sync))
+      throw new ContainerError('the file is damaged: a block does not end as it must')
+    return { count, data }
+  }
+
+  async recordsOf({ count, data }: PackedBlock): Promise<readonly StoredRecord[]> {
+    const { topic, partition } = this.head
+    return rowsOf(await this.#unpacked(data), count, topic, partition)
+  }
+
+  async #unpacked(data: Buffer): Promise<Buffer> {
+    if (this.head.codec !== 'deflate') return data
+    try {
+      return await unpack(data, { chunkSize: UNPACKED_BYTES, maxOutputLength: MAX_BLOCK_BYTES })
+    } catch {
+      throw new ContainerError('the file is damaged: a block does not unpack')
+    }
+  }
+}
+
+async function readHeader(source: Chunks): Promise<Head> {
   const bytes = await source.peek(MAX_HEADER_BYTES)
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw new ContainerError('not an Avro object container file')
   const reader = new ByteReader(bytes)

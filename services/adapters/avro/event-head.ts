@@ -41,7 +41,7 @@ function headReaderOf({ schema, read }: MessageReader): HeadReader {
 }
 
 function readLeading(value: Uint8Array, fields: readonly Field[]): EventHead {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   const head: Record<string, string | number> = {}
   let at = HEADER_BYTES
   const long = (): number => {

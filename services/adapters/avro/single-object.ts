@@ -21,10 +21,19 @@ export function headerOf(fingerprint: string): Buffer {
   return header
 }
 
+/** The last fingerprint that was read, and its bytes: that of the next message is mostly the same. */
+const last = { text: '', bytes: Buffer.alloc(HEADER_BYTES - MAGIC_BYTES) }
+
 /** The fingerprint in the header, or null when the bytes are no single-object encoding. */
 export function singleObjectFingerprint(bytes: Uint8Array): string | null {
   if (bytes.byteLength < HEADER_BYTES || bytes[0] !== MAGIC >> 8 || bytes[1] !== (MAGIC & 0xff)) return null
-  return Buffer.from(bytes.buffer, bytes.byteOffset + MAGIC_BYTES, HEADER_BYTES - MAGIC_BYTES).toString('hex')
+  let same = last.text !== ''
+  for (let at = MAGIC_BYTES; same && at < HEADER_BYTES; at++) same = bytes[at] === last.bytes[at - MAGIC_BYTES]
+  if (!same) {
+    last.bytes.set(bytes.subarray(MAGIC_BYTES, HEADER_BYTES))
+    last.text = last.bytes.toString('hex')
+  }
+  return last.text
 }
 
 /** The registry's id of the schema, or null when the bytes are not in Confluent's wire format. */

@@ -1,5 +1,6 @@
 // npm run events: decoded authorization events, those that are there and with --follow those that come.
 
+import { once } from 'node:events'
 import { Command, InvalidArgumentError } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import type { AuthorizationEvent } from '../core/subject/event.ts'
@@ -29,6 +30,11 @@ const program = new Command('npm run events --')
 await run(program.parse().opts<Options>())
 
 async function run(options: Options): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read has enough, as `head` has: nothing is wrong.
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
   let log: Log | null = null
   try {
     log = await connectToRead(process.env)
@@ -69,7 +75,9 @@ async function follow(log: Log, from: readonly bigint[], options: Options): Prom
 
 async function print(records: readonly StoredRecord[], gate: EpochGate, options: Options): Promise<void> {
   const standings = await gate.judge(records)
-  records.forEach((record, index) => process.stdout.write(`${lineOf(record, standings[index] === 'void', options)}\n`))
+  const lines = records.map((record, index) => `${lineOf(record, standings[index] === 'void', options)}\n`)
+  // Whoever reads slowly is waited for, so that no more than this is held.
+  if (!process.stdout.write(lines.join(''))) await once(process.stdout, 'drain')
 }
 
 function lineOf(record: StoredRecord, isVoid: boolean, { json }: Options): string {

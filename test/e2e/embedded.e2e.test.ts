@@ -1,8 +1,10 @@
 // Embedded mode as a newcomer has it: one process, HTTP, and the command lines beside it. And the same command lines on
 // Kafka.
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { Agent } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort, LOOPBACK } from '../../scripts/ports.ts'
@@ -147,6 +149,18 @@ function behavesAsDocumented(place: Place): void {
     expect(code).toBe(0)
     expect(output).toContain('5000 lines in: 5000 accounts opened')
     expect(output).toMatch(/^\d+ lines, \d+ a second$/m)
+  })
+
+  it('stops printing events, without a complaint, when whoever reads has enough', async () => {
+    const piped = promisify(execFile)(
+      'bash',
+      ['-c', 'set -o pipefail; "$0" "$1" --json | head -n 2', process.execPath, join(ROOT, EVENTS)],
+      {
+        env: place.env(),
+      },
+    )
+    const { stdout, stderr } = await piped
+    expect([stdout.trim().split('\n').length, stderr]).toEqual([2, ''])
   })
 
   it('refuses a file that is not there or is no CSV', async () => {

@@ -33,7 +33,7 @@ export interface Exported {
   }[]
 }
 
-/** The folder holds another log's files. */
+/** The folder cannot be used: it holds another log's files, or cannot be made. The message is for people. */
 export class ExportError extends Error {
   override readonly name = 'ExportError'
 }
@@ -48,12 +48,23 @@ interface Part extends Extent {
   readonly partition: number
 }
 
+/** Not the folders above it: a path with a slip makes none, and under /proc Node would try for ever. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw new ExportError(`${folder} cannot be made: make the folder above it first`)
+    if (code !== 'EEXIST') throw error
+  }
+}
+
 /** @throws ExportError, ContainerError, LogError, the system's errors, or what `onRecords` throws. */
 export async function exportLog(deps: ExportDeps): Promise<Exported> {
   const { source, folder } = deps
   const ends = await endsOf(source)
   if (ends.every(({ start, end }) => start === end)) return { files: [], records: 0, before: 0, gone: [] }
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   for (const name of await readdir(folder)) if (name.endsWith(EXPORT_SUFFIX + UNFINISHED)) await rm(join(folder, name))
   const present = await openFiles([folder])
   const gone: Exported['gone'][number][] = []

@@ -120,6 +120,20 @@ describe('an export', () => {
     await expect(exported(logSource(other))).rejects.toThrow(/holds another log/)
   })
 
+  it.each(['/proc/none', '/proc/none/below', 'none/below'])('makes no folder above its own: %s', async (path) => {
+    const target = path.startsWith('/') ? path : join(folder, path)
+    await expect(exportLog({ source: logSource(log), folder: target, codec: 'null' })).rejects.toThrow(
+      `${target} cannot be made: make the folder above it first`,
+    )
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it('says that a file is no folder', async () => {
+    const path = join(folder, 'file')
+    await writeFile(path, '')
+    await expect(exportLog({ source: logSource(log), folder: path, codec: 'null' })).rejects.toThrow(/ENOTDIR/)
+  })
+
   it('makes nothing of an empty log', async () => {
     const empty = createMemoryLog({ topics: TOPICS })
     const missing = join(folder, 'not-made')

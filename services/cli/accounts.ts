@@ -1,13 +1,13 @@
 // npm run accounts: cards and accounts from a file into the service, as commands through the log. Safe to repeat.
 
 import { createReadStream, writeFileSync } from 'node:fs'
-import { Command } from 'commander'
 import { parse, CsvError } from 'csv-parse'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { ACCOUNT_COLUMNS, accountRowOf, rowsOfCards } from './account-rows.ts'
 import { importAccounts, type ImportReport, type NumberedRow } from './account-import.ts'
 import { connect, explain, type Connected } from './connect.ts'
+import { createProgram, runProgram } from './program.ts'
 import { createRequester } from './requester.ts'
 
 const EXIT_REFUSED = 1
@@ -18,7 +18,7 @@ const MAX_LINE_BYTES = 10_000
 
 type Refused = ImportReport['refused'][number]
 
-const program = new Command('npm run accounts --').description(
+const program = createProgram('npm run accounts --').description(
   'Registers cards and opens accounts. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.',
 )
 program
@@ -43,7 +43,7 @@ program
   .command('demo')
   .description('Import the cards of the apps file (APPS_FILE), which a demo set has.')
   .action(async () => finish(async (connected) => send(connected, rowsOfCards(connected.apps?.cards ?? []), [])))
-await program.parseAsync()
+await runProgram(program)
 
 async function finish(work: (connected: Connected) => Promise<number>): Promise<void> {
   let connected: Connected | null = null

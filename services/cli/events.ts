@@ -1,7 +1,7 @@
 // npm run events: decoded authorization events, those that are there and with --follow those that come.
 
 import { once } from 'node:events'
-import { Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import type { AuthorizationEvent } from '../core/subject/event.ts'
 import { scopeKey } from '../core/transaction/scope.ts'
@@ -12,6 +12,7 @@ import type { Log, StoredRecord } from '../ports/log.ts'
 import { MalformedRecordError } from '../ports/wire.ts'
 import { TOPIC } from '../runtime/topics.ts'
 import { connectToRead, explain } from './connect.ts'
+import { createProgram, runProgram } from './program.ts'
 
 interface Options {
   readonly follow: boolean
@@ -22,12 +23,13 @@ interface Options {
 const EXIT_FAILED = 2
 const wire = createAvroWire()
 
-const program = new Command('npm run events --')
+const program = createProgram('npm run events --')
   .description('Prints authorization events. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.')
   .option('-f, --follow', 'go on with events as they come, until Ctrl-C', false)
   .option('--from <where>', `where to begin: ${START_FORMS}`, startOf, 'beginning')
   .option('--json', 'whole events, one JSON text a line', false)
-await run(program.parse().opts<Options>())
+  .action(run)
+await runProgram(program)
 
 async function run(options: Options): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,7 +1,7 @@
 // npm run tokens: what an operator does to tokens, subjects and cards, as commands through the log.
 
 import { randomUUID } from 'node:crypto'
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { holdsCardNumber, maskCardNumber, maskDocument } from '../core/card/mask.ts'
@@ -23,6 +23,7 @@ import {
   type OperatorContext,
   type UnlockedSubject,
 } from './operator-commands.ts'
+import { createProgram, runProgram } from './program.ts'
 import { createRequester } from './requester.ts'
 import {
   askNumber,
@@ -68,7 +69,7 @@ const CARD_COMMANDS: readonly { readonly name: string; readonly state: CardState
   { name: 'stolen', state: 'stolen', does: 'Record a card as stolen: 43.' },
 ]
 
-const program = new Command('npm run tokens --')
+const program = createProgram('npm run tokens --')
   .description(
     'Looks at transactions, unlocks subjects, cancels tokens and sets states of cards. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.',
   )
@@ -80,7 +81,6 @@ hashed here and never sent, logged or taken as arguments, which every user of th
 Whoever changes something is named in the event: --operator, or OPERATOR in the environment.
 Exit codes: 0 done, 1 declined or not found, 2 it could not be done.`,
   )
-  .exitOverride()
 
 common(program.command('look'))
   .description(
@@ -114,12 +114,7 @@ for (const { name, state, does } of CARD_COMMANDS) {
     .action((options: Common) => run(options, (session) => setCardState(session, state, options)))
 }
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error
-  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.failed
-}
+await runProgram(program)
 
 async function look(session: Session, consecutive: string, options: { acquirer: string; code?: TransactionCode }) {
   const codes = options.code === undefined ? TRANSACTION_CODES : [options.code]

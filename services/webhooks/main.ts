@@ -2,8 +2,8 @@
 // whoever operates it.
 
 import { randomBytes } from 'node:crypto'
-import { Command } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
+import { createProgram, runProgram } from '../cli/program.ts'
 import { openLog } from '../runtime/open-log.ts'
 import { serveHealth } from '../runtime/health.ts'
 import type { Logger } from '../runtime/logging.ts'
@@ -18,7 +18,7 @@ import { readSettings, type WebhooksSettings } from './subscriptions.ts'
 const SERVICE = 'webhooks'
 const SECRET_BYTES = 32
 
-const program = new Command('npm run webhooks --')
+const program = createProgram('npm run webhooks --')
   .description('Delivers events to the receivers of WEBHOOKS_FILE, signed by the Standard Webhooks specification.')
   .action(() => runProcess(SERVICE, readSettings, run))
 addRedeliver(program)
@@ -26,7 +26,7 @@ program
   .command('secret')
   .description('print a new signing secret')
   .action(() => void process.stdout.write(`whsec_${randomBytes(SECRET_BYTES).toString('base64')}\n`))
-await program.parseAsync()
+await runProgram(program)
 
 async function run(config: WebhooksSettings, logger: Logger): Promise<void> {
   const registry = createRegistry(SERVICE)

@@ -31,6 +31,21 @@ const agent = new Agent()
 const post = async (place: Place, body: Body) => call(agent, place.url(), 'POST', '/financial', { body })
 afterAll(async () => agent.destroy())
 
+describe('a command line', () => {
+  it.each([
+    [EVENTS, ['--nope'], "unknown option '--nope'"],
+    [EVENTS, ['--from', 'nowhere'], 'beginning'],
+    [ACCOUNTS, ['import'], "missing required argument 'file'"],
+    [ACCOUNTS, ['nope'], "unknown command 'nope'"],
+    ['services/cli/tokens.ts', ['unlock', '--nope'], "unknown option '--nope'"],
+    ['services/cli/audit.ts', ['verify', '--nope'], "unknown option '--nope'"],
+    ['services/webhooks/main.ts', ['redeliver'], "required option '--subscription <name>'"],
+  ])('says what is wrong with a call, with exit code 2: %s %j', async (script, args, why) => {
+    const { code, output } = await runScript(script, args, serviceEnv({}))
+    expect([code, output]).toEqual([2, expect.stringContaining(why)])
+  })
+})
+
 describe('embedded mode', () => {
   let child: ServerProcess
   let port: number

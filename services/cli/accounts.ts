@@ -7,11 +7,10 @@ import { createKeyRing } from '../adapters/keys/key-ring.ts'
 import { ACCOUNT_COLUMNS, accountRowOf, rowsOfCards } from './account-rows.ts'
 import { importAccounts, type ImportReport, type NumberedRow } from './account-import.ts'
 import { connect, explain, type Connected } from './connect.ts'
-import { createProgram, runProgram } from './program.ts'
+import { createProgram, EXIT_FAILED, runProgram } from './program.ts'
 import { createRequester } from './requester.ts'
 
 const EXIT_REFUSED = 1
-const EXIT_FAILED = 2
 const PROGRESS_MS = 1_000
 /** Bytes of one line: a row has some hundred. */
 const MAX_LINE_BYTES = 10_000

@@ -12,7 +12,7 @@ import type { Log, StoredRecord } from '../ports/log.ts'
 import { MalformedRecordError } from '../ports/wire.ts'
 import { TOPIC } from '../runtime/topics.ts'
 import { connectToRead, explain } from './connect.ts'
-import { createProgram, runProgram } from './program.ts'
+import { createProgram, EXIT_FAILED, runProgram } from './program.ts'
 
 interface Options {
   readonly follow: boolean
@@ -20,7 +20,6 @@ interface Options {
   readonly json: boolean
 }
 
-const EXIT_FAILED = 2
 const wire = createAvroWire()
 
 const program = createProgram('npm run events --')

@@ -2,7 +2,8 @@
 
 import { Command, CommanderError } from 'commander'
 
-const EXIT_WRONG_CALL = 2
+/** It could not be done, or the call was wrong. */
+export const EXIT_FAILED = 2
 
 /** @param name as people call it: `npm run audit --` */
 export function createProgram(name: string): Command {
@@ -15,6 +16,6 @@ export async function runProgram(program: Command): Promise<void> {
     await program.parseAsync()
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    process.exitCode = error.exitCode === 0 ? 0 : EXIT_WRONG_CALL
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_FAILED
   }
 }

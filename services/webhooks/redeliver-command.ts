@@ -4,6 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander'
 import { createAvroWire } from '../adapters/avro/wire.ts'
 import { openLog } from '../runtime/open-log.ts'
 import { explain } from '../cli/connect.ts'
+import { EXIT_FAILED } from '../cli/program.ts'
 import { StopConsumingError } from '../consumer/handler.ts'
 import { parseStart, START_FORMS, type Start } from '../consumer/start.ts'
 import { ConfigError } from '../runtime/env.ts'
@@ -21,7 +22,6 @@ interface Options {
 }
 
 const EXIT_SOME_FAILED = 1
-const EXIT_FAILED = 2
 const PROGRESS_MS = 1_000
 const MAX_ATTEMPTS = 100
 

@@ -39,6 +39,7 @@ describe('a command line', () => {
     [ACCOUNTS, ['nope'], "unknown command 'nope'"],
     ['services/cli/tokens.ts', ['unlock', '--nope'], "unknown option '--nope'"],
     ['services/cli/audit.ts', ['verify', '--nope'], "unknown option '--nope'"],
+    ['services/consumer/examples/approvals-csv.ts', ['--nope'], "unknown option '--nope'"],
     ['services/webhooks/main.ts', ['redeliver'], "required option '--subscription <name>'"],
   ])('says what is wrong with a call, with exit code 2: %s %j', async (script, args, why) => {
     const { code, output } = await runScript(script, args, serviceEnv({}))

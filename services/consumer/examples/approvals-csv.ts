@@ -1,8 +1,9 @@
 // npm run approvals-csv: an example of the consumer kit. Keeps a CSV file of approvals that Excel opens as it is: one line
 // an approval, however often this process is killed, since the file and its place in the log are kept together.
 
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { connectToRead, explain } from '../../cli/connect.ts'
+import { createProgram, EXIT_FAILED, runProgram } from '../../cli/program.ts'
 import type { Log } from '../../ports/log.ts'
 import { TOPIC } from '../../runtime/topics.ts'
 import {
@@ -24,10 +25,9 @@ interface Options {
   readonly once: boolean
 }
 
-const EXIT_FAILED = 2
 const PROGRESS_MS = 5_000
 
-const program = new Command('npm run approvals-csv --')
+const program = createProgram('npm run approvals-csv --')
   .description(
     'Keeps a CSV file of approved transactions for Excel, until Ctrl-C. Started again on the same file it goes on where ' +
       'it was. Uses Kafka when KAFKA_BROKERS is set, else the embedded service on PORT.',
@@ -40,7 +40,8 @@ const program = new Command('npm run approvals-csv --')
       .default(';'),
   )
   .option('--once', 'end when all that is there now is in the file', false)
-await run(program.parse().opts<Options>())
+  .action(run)
+await runProgram(program)
 
 function startOf(text: string): Start {
   const start = parseStart(text, Date.now())

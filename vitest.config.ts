@@ -38,8 +38,7 @@ export default defineConfig({
               { maxWorkers: Math.max(MIN_WORKERS, availableParallelism() - 1), isolate: false }
             : // Files that stop and freeze servers measure waits; beside each other on two cores they would disturb them.
               { maxWorkers: 1 }),
-          // Rates are measured with the young generation that services have (scripts/run.mjs).
-          ...(lane.servers === 'shared' ? { globalSetup: [SERVERS], execArgv: ['--max-semi-space-size=32'] } : {}),
+          ...(lane.servers === 'shared' ? { globalSetup: [SERVERS] } : {}),
           sequence: { groupOrder: GROUPS[lane.servers] },
         },
       }),

@@ -11,7 +11,7 @@ import {
   type StoredRecord,
   type Subscription,
 } from '../../ports/log.ts'
-import { closedLog, unknownPartition } from '../log-limits.ts'
+import { closedLog } from '../log-limits.ts'
 import { ClusterView } from './cluster-view.ts'
 import { followPartition } from './follow.ts'
 import { joinGroup } from './group.ts'
@@ -68,7 +68,6 @@ class KafkaLog implements Log {
 
   async *read(topic: string, partition: number, from?: bigint, to?: bigint): AsyncGenerator<StoredRecord> {
     this.#mustBeOpen()
-    if (partition >= (await this.#cluster.partitions(topic))) throw unknownPartition(topic, partition)
     yield* readStretch(this.#settings, this.#cluster, { topic, partition, from, to })
   }
 

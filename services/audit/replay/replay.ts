@@ -9,7 +9,7 @@ import { DEFAULT_RULES, type Rules } from '../../core/subject/rules.ts'
 import type { SlotState } from '../../core/subject/state.ts'
 import type { Decision } from '../../core/transaction/decision.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
-import { hashOf } from '../../runtime/worker/plan-unit.ts'
+import { hashOf } from '../../runtime/event-hash.ts'
 import { firstDifference, type Difference } from './first-difference.ts'
 import { CLOCK_SKEW_MS, FoldedSlots } from './folded-slots.ts'
 

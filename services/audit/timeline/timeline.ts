@@ -1,7 +1,7 @@
 // The timeline of a transaction or a subject: its events in order, with the state of their slots before and after. Reads
 // the log twice: what is meant is known only once it was found, and the state only from the first event on.
 
-import { hashOf } from '../../runtime/worker/plan-unit.ts'
+import { hashOf } from '../../runtime/event-hash.ts'
 import type { AuthorizationEvent, DecisionEvent, RefusalEvent } from '../../core/subject/event.ts'
 import { DEFAULT_RULES, type Rules } from '../../core/subject/rules.ts'
 import type { Command } from '../../core/transaction/command.ts'

@@ -1,7 +1,6 @@
 // Reads the events that a store may lack, up to given ends, and applies those that count. Notes in the store how far it
 // is after every batch, so that whoever goes on after a crash begins there.
 
-import { hash } from 'node:crypto'
 import { Barriers, epochOf } from '../../core/subject/epochs.ts'
 import type { Rules } from '../../core/subject/rules.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -9,6 +8,7 @@ import { LogError, type Log, type StoredRecord } from '../../ports/log.ts'
 import { StoreError } from '../../ports/store.ts'
 import type { Progress, StoreUpkeep } from '../../ports/store-upkeep.ts'
 import { MalformedRecordError, type Wire } from '../../ports/wire.ts'
+import { hashOf } from '../event-hash.ts'
 import { TOPIC } from '../topics.ts'
 import { Restorer, type LoggedEvent } from './restorer.ts'
 
@@ -146,7 +146,7 @@ class Run {
    */
   #decode({ value, headers }: StoredRecord): LoggedEvent | null {
     try {
-      return { event: this.#options.wire.decodeEvent(value), hash: hash('sha256', value ?? '', 'base64url') }
+      return { event: this.#options.wire.decodeEvent(value), hash: hashOf(value ?? new Uint8Array()) }
     } catch (error) {
       if (!(error instanceof MalformedRecordError)) throw error
       if (epochOf(headers) === undefined) return null

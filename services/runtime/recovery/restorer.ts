@@ -1,6 +1,7 @@
 // Applies runs of events to the store: folds those of each slot in memory and writes the result once, so that a batch
 // costs the store a write for each slot and claim, not for each event. Holds a bounded number of slots.
 
+import { kindOf } from '../../adapters/store-limits.ts'
 import { foldEvent, namesFor } from '../../protocol/fold.ts'
 import { claimExpiresAt, claimText, stateOf, tagOf, withEntries } from '../../protocol/entries.ts'
 import type { AuthorizationEvent, ClaimRef, DecisionEvent } from '../../core/subject/event.ts'
@@ -212,10 +213,4 @@ function pruned(state: SlotState): SlotState {
   const live = state.live.flatMap(({ hash }) => state.tokens.get(hash) ?? [])
   const tokens = new Map(live.map((token) => [token.hash, token]))
   return { ...state, tokens, outcomes, verdicts, cardTokens, orders, secrets, claim: null }
-}
-
-/** The part of an entry's name that says what it is. */
-function kindOf(name: string): string {
-  const colon = name.indexOf(':')
-  return colon < 0 ? name : name.slice(0, colon)
 }

@@ -1,6 +1,5 @@
 // A decision becomes a unit of the store and its event: version, chain hash, writes.
 
-import { hash } from 'node:crypto'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
 import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
@@ -8,6 +7,7 @@ import type { Command } from '../../core/transaction/command.ts'
 import type { CommitOperation } from '../../protocol/operations.ts'
 import type { Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
+import { hashOf } from '../event-hash.ts'
 import type { Term } from '../recovery/recovery.ts'
 import type { PendingEvent, RoundSlots } from './round-slots.ts'
 
@@ -69,9 +69,4 @@ export function withoutSeal(command: Command): Command {
     default:
       return command
   }
-}
-
-/** SHA-256, base64url: the link of a slot's chain. */
-export function hashOf(bytes: Uint8Array): string {
-  return hash('sha256', bytes, 'base64url')
 }

@@ -17,12 +17,13 @@ import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
+import { hashOf } from '../event-hash.ts'
 import type { Fence, Term } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import { Askers } from './askers.ts'
 import { EventLog } from './event-log.ts'
 import { isSameRequest, type Job } from './job.ts'
-import { hashOf, planUnit, withoutSeal } from './plan-unit.ts'
+import { planUnit, withoutSeal } from './plan-unit.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { RoundSlots } from './round-slots.ts'
 import type { RetryReason, RoundsObserver } from './rounds-observer.ts'
@@ -206,13 +207,7 @@ export class Rounds {
   #plan(job: Job, operation: CommitOperation, slots: RoundSlots, term: Term): PlannedUnit {
     const { wire, shell, rulesId } = this.#deps
     const { traceparent } = job.request
-    const unit = planUnit(operation, slots, {
-      wire,
-      rules: shell.rules,
-      rulesId,
-      term,
-      traceparent,
-    })
+    const unit = planUnit(operation, slots, { wire, rules: shell.rules, rulesId, term, traceparent })
     if (operation.count) slots.addCount(operation.count.key)
     return { job, operation, unit }
   }

@@ -12,13 +12,12 @@ import { plainKeys } from '../../protocol/plain-keys.ts'
 import { charge, refund, remoteSpending, stashFor, tokenization } from '../../protocol/remote-commands.ts'
 import { checkRemote } from '../../protocol/remote-invariants.ts'
 import type { MemorySnapshot } from '../../../services/adapters/memory/store.ts'
-import { LossyWorld, LOSSES, type Loss } from './lossy-world.ts'
+import { LossyWorld, LOSSES, POOR_CARD, type Loss } from './lossy-world.ts'
 import { MISTAKES, type Mistake } from './mistakes.ts'
 
 const SEEDS = Number(process.env['LOSS_SEEDS'] ?? 25)
 const MISTAKE_SEEDS = Number(process.env['MISTAKE_SEEDS'] ?? 400)
 const [CARD, OTHER_CARD, REMOTE_CARD, HOLDER] = ['6039591000000018', '6039591000000026', '4111111111111111', 'CC:1']
-const POOR_CARD = '4444444444444448'
 
 async function token(world: LossyWorld, consecutive: string, ask: Parameters<typeof commands.generation>[1]) {
   const { token: issued } = await world.run(commands.generation(consecutive, ask))
@@ -35,7 +34,7 @@ async function prepared(world: LossyWorld): Promise<readonly string[]> {
 }
 
 function local(world: LossyWorld, tokens: readonly string[], round: number): (Command | Inquiry)[] {
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(world.random() * items.length)] as T
+  const { pick } = world
   const spend = (consecutive: string) =>
     commands.spending(consecutive, {
       card: pick([CARD, CARD, OTHER_CARD]),
@@ -58,7 +57,7 @@ function local(world: LossyWorld, tokens: readonly string[], round: number): (Co
 
 /** Money that is elsewhere: what it takes to ask for it lies in the store only. */
 async function remote(world: LossyWorld, round: number): Promise<(Command | Inquiry)[]> {
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(world.random() * items.length)] as T
+  const { pick } = world
   const card = pick([REMOTE_CARD, REMOTE_CARD, POOR_CARD])
   const purchase = remoteSpending(`x${round}`, { card, token: await token(world, `gx${round}`, { card }) })
   const issued = tokenization(`t${round}`, pick([REMOTE_CARD, REMOTE_CARD, POOR_CARD]))
@@ -105,8 +104,7 @@ async function runStory(
   { rounds, losses, here, elsewhere, sleeps, mistake }: Story,
 ): Promise<readonly string[]> {
   const world = await LossyWorld.start(seed, mistake)
-  const { random } = world
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
+  const { random, pick } = world
   try {
     const tokens = await prepared(world)
     for (let round = 1; round <= rounds; round++) {

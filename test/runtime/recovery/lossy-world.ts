@@ -16,7 +16,7 @@ import { replyIn } from '../../../services/ingress/replies/decode.ts'
 import type { CardAuthorizer } from '../../../services/ports/card-authorizer.ts'
 import type { RemoteCall } from '../../../services/protocol/operations.ts'
 import { TOPIC, TOPICS } from '../../../services/runtime/topics.ts'
-import { hashOf } from '../../../services/runtime/worker/plan-unit.ts'
+import { hashOf } from '../../../services/runtime/event-hash.ts'
 import { startWorker } from '../../../services/runtime/worker/worker.ts'
 import type { Run } from '../../protocol/invariants.ts'
 import { authorizerThat, OtherAuthorizer, type Fate } from '../../protocol/other-authorizer.ts'
@@ -32,7 +32,8 @@ const WORKERS = 3
 const BEGIN = 1_700_000_000_000
 /** Of the test's time: a seizure of somebody who died is over after 15 seconds. */
 const ANSWERED_WITHIN_MS = 120_000
-const POOR_CARD = '4444444444444448'
+/** Declined by the other authorizer. */
+export const POOR_CARD = '4444444444444448'
 /** How much slower than others a worker may be for a while, and for how many turns. */
 const SLOWEST = 0.02
 const MAX_WHILE_TURNS = 100
@@ -63,6 +64,7 @@ const none = () => undefined
 
 export class LossyWorld {
   readonly random: () => number
+  readonly pick = <T>(items: readonly T[]): T => items[Math.floor(this.random() * items.length)] as T
   readonly clock = { now: () => Date.now() }
   readonly log = createMemoryLog({ topics: TOPICS })
   readonly store = createMemoryStore({ clock: this.clock })

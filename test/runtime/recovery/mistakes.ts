@@ -6,6 +6,7 @@ import type { AuthorizationEvent, StoreEpoch } from '../../../services/core/subj
 import type { Log, LogRecord } from '../../../services/ports/log.ts'
 import type { Position } from '../../../services/ports/store-upkeep.ts'
 import type { Wire } from '../../../services/ports/wire.ts'
+import { SEIZED_MS } from '../../../services/runtime/recovery/catch-up.ts'
 import { nameOf } from '../../../services/runtime/recovery/recovery.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 
@@ -33,8 +34,6 @@ export const REMOTE_MISTAKES = [
 ] as const
 export type Mistake = (typeof MISTAKES)[number] | (typeof REMOTE_MISTAKES)[number]
 
-/** Seizure of a catch-up whose note is made too early, milliseconds. */
-const SEIZED_MS = 15_000
 /** Between two steps in the wrong order: long enough for an event and its reply of somebody else. */
 const BETWEEN_TURNS = 12
 

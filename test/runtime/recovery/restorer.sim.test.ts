@@ -6,7 +6,7 @@ import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
 import { differences, dumpLog, dumpStore } from '../../../services/runtime/recovery/dump.ts'
 import { Restorer } from '../../../services/runtime/recovery/restorer.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
-import { hashOf } from '../../../services/runtime/worker/plan-unit.ts'
+import { hashOf } from '../../../services/runtime/event-hash.ts'
 import { bench, commands, keys, wire } from '../worker/harness.ts'
 
 const [CARD, HOLDER] = ['6039591000000018', 'CC:1']

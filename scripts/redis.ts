@@ -65,6 +65,9 @@ function baseSettings(dataDir: string, port: number): Record<string, string> {
     // Live tokens have an expiry by design; any other policy could throw one away.
     'maxmemory-policy': 'noeviction',
     save: '',
+    // By default the file is written anew each time that it has doubled, from 64 MB on: under load every few seconds, by a
+    // child process that takes as much processor time as Redis.
+    'auto-aof-rewrite-min-size': '1gb',
   }
 }
 

@@ -46,6 +46,7 @@ export function checkUnits(units: readonly Unit[]): void {
   for (const unit of units) {
     checkSlot(unit.slot)
     if (unit.nextTag === '' || unit.nextTag === unit.expectedTag) throw new RangeError('a unit raises the version')
+    if (unit.nextTag.includes('\n')) throw new RangeError('a tag is one line')
     checkEntries(unit.absent.length + unit.writes.length)
     for (const name of unit.absent) checkName(name)
     for (const write of unit.writes) {

@@ -321,7 +321,10 @@ interface Ring {
   readonly seal: readonly { readonly key: string }[]
 }
 
-/** Names and values of everything in Redis; events of an outbox as their message. */
+/** How a message in single-object encoding begins. */
+const MESSAGE = Buffer.from([0xc3, 0x01])
+
+/** Names and values of everything in Redis, and what an event in an outbox says. */
 async function redisLeaves(): Promise<readonly (string | Buffer)[]> {
   const { redisUrl } = stack.servers
   const [found] = await askRedis(redisUrl, [['KEYS', '*']])
@@ -344,8 +347,9 @@ async function redisLeaves(): Promise<readonly (string | Buffer)[]> {
 function leavesOfReply(reply: RedisReply): readonly (string | Buffer)[] {
   if (Array.isArray(reply)) return reply.flatMap((one) => leavesOfReply(one as RedisReply))
   if (!Buffer.isBuffer(reply)) return []
+  const message = reply.indexOf(MESSAGE)
   try {
-    return leavesOf(wire.decodeEvent(reply))
+    return [reply.toString('latin1'), ...leavesOf(wire.decodeEvent(reply.subarray(Math.max(message, 0))))]
   } catch {
     return [reply.toString('latin1')]
   }

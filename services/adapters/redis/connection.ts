@@ -2,8 +2,9 @@
 // It never resends a command, and no error of ioredis leaves it, since those carry the command's arguments.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { Redis, type ChainableCommander } from 'ioredis'
+import { Redis, type ChainableCommander, type Command } from 'ioredis'
 import { StoreError } from '../../ports/store.ts'
+import { PackedCommand } from './packed-command.ts'
 import { SCRIPTS, type ScriptCall } from './scripts.ts'
 
 /** Where a connection tells of its state. A pino logger fits. */
@@ -23,10 +24,12 @@ export interface ConnectionOptions {
   readonly log: ConnectionLog | null
 }
 
+/** ioredis' own takes commands, but its type does not say so. */
+export type Pipeline = ChainableCommander & { sendCommand(command: Command): unknown }
 /** What one command of a pipeline gave: an error or a reply. */
 export type PipelineResult = readonly [error: Error | null, reply?: unknown]
 /** Adds the commands to a pipeline. */
-export type Fill = (pipeline: ChainableCommander) => void
+export type Fill = (pipeline: Pipeline) => void
 
 /** A reconnect waits at least, and at most. For ever, since a store that is back must be used again. */
 const RECONNECT_MIN_MS = 50
@@ -125,7 +128,9 @@ export class RedisConnection {
     const generation = this.#generation
     const send = () =>
       this.run(label, (pipeline) => {
-        for (const { script, keys, args } of calls) pipeline.evalsha(script.sha, keys.length, ...keys, ...args)
+        for (const { script, keys, args } of calls) {
+          pipeline.sendCommand(new PackedCommand('evalsha', [script.sha, keys.length], keys, args))
+        }
         fill(pipeline)
       })
     const results = await send()
@@ -173,7 +178,7 @@ export class RedisConnection {
   }
 
   async #exec(label: string, fill: Fill): Promise<readonly PipelineResult[]> {
-    const pipeline = this.#redis.pipeline()
+    const pipeline = this.#redis.pipeline() as Pipeline
     fill(pipeline)
     try {
       return (await withDeadline(pipeline.exec(), this.#options.commandTimeoutMs)) ?? []

@@ -5,8 +5,8 @@ import { kindOf } from '../store-limits.ts'
 export interface KeyNames {
   /** `guard` of slot S is at `guard:{S}`, `token:abc` at `token:{S}:abc`. */
   entry(slot: string, name: string): string
+  /** Holds the slot's tag and its outbox. */
   version(slot: string): string
-  outbox(slot: string): string
   counter(key: string): string
   /** Identity of the data: gone or other when the store was emptied in place. */
   readonly marker: string
@@ -28,7 +28,6 @@ export function keyNames(prefix: string): KeyNames {
       return `${prefix}${kind}:{${slot}}${name.slice(kind.length)}`
     },
     version: (slot) => `${prefix}version:{${slot}}`,
-    outbox: (slot) => `${prefix}outbox:{${slot}}`,
     counter: (key) => `${prefix}count:{${key}}`,
     marker: `${prefix}store:marker`,
     term: `${prefix}store:term`,

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { EntryWrite } from '../../ports/store.ts'
+import type { Argument } from './packed-command.ts'
 
 /** Slots of one run of a script: Redis does nothing else meanwhile, for some milliseconds at most. */
 export const SLOTS_A_SCRIPT = 100
@@ -17,15 +18,24 @@ export interface Script {
 export interface ScriptCall {
   readonly script: Script
   readonly keys: string[]
-  readonly args: (string | number)[]
+  readonly args: Argument[]
 }
 
 function script(lua: string): Script {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }
 
-/** What scripts that write entries begin with: `write` reads what `addWrites` has added. */
-const WRITE = `#!lua
+/**
+ * What scripts that change versions begin with. A version's key holds the slot's tag and its outbox, so that both are
+ * read and written at one moment: the tag; then, where events are not known to be on the log, a line feed and for each
+ * `version:length:` and its bytes. `write` reads what `addWrites` has added.
+ */
+const SLOT = `#!lua
+local function parts(held)
+  local line = string.find(held, '\\n', 1, true)
+  if not line then return held, '' end
+  return string.sub(held, 1, line - 1), string.sub(held, line + 1)
+end
 local function write(key, arg, count)
   for at = 0, count - 1 do
     local name, expiry, value = KEYS[key + at], ARGV[arg + 2 * at], ARGV[arg + 2 * at + 1]
@@ -45,90 +55,81 @@ export function addWrites(call: ScriptCall, writes: readonly EntryWrite[], keyOf
 }
 
 /**
- * Write units in their order, each on its own. KEYS: term, then for each unit version, outbox, the entries that must be
- * absent, the entries to write. ARGV: term, then for each unit expected tag, next tag, outbox field, event, count of
+ * Write units in their order, each on its own. KEYS: term, then for each unit version, the entries that must be absent,
+ * the entries to write. ARGV: term, then for each unit expected tag, next tag, event as the outbox has it, count of
  * absent entries, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 for a conflict; -1
- * under another term. HSET is the first write of a unit, since of all of them only it can fail (by the type of its key).
- * One script for many, since each costs the client and Redis as much as a unit.
+ * under another term. Nothing that it writes can fail by the type of a key. One script for many, since each costs the
+ * client and Redis as much as a unit.
  */
-export const COMMIT = script(`${WRITE}
+export const COMMIT = script(`${SLOT}
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
 local results = {}
 local key, arg = 2, 2
 while arg <= #ARGV do
-  local absent, writes = tonumber(ARGV[arg + 4]), tonumber(ARGV[arg + 5])
-  local fits = (redis.call('GET', KEYS[key]) or '') == ARGV[arg]
-  if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 2, key + 1 + absent)) == 0 end
+  local absent, writes = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
+  local tag, outbox = parts(redis.call('GET', KEYS[key]) or '')
+  local fits = tag == ARGV[arg]
+  if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 1, key + absent)) == 0 end
   if fits then
-    redis.call('HSET', KEYS[key + 1], ARGV[arg + 2], ARGV[arg + 3])
-    write(key + 2 + absent, arg + 6, writes)
-    redis.call('SET', KEYS[key], ARGV[arg + 1])
+    write(key + 1 + absent, arg + 5, writes)
+    redis.call('SET', KEYS[key], ARGV[arg + 1] .. '\\n' .. outbox .. ARGV[arg + 2])
   end
   results[#results + 1] = fits and 1 or 0
-  key = key + 2 + absent + writes
-  arg = arg + 6 + 2 * writes
+  key = key + 1 + absent + writes
+  arg = arg + 5 + 2 * writes
 end
 return results`)
 
 /**
- * Claim and read slots. KEYS: term, then for each slot outbox, version, entries; the claim first when it is to be set.
- * ARGV: term ('*' for any), then for each slot the count of its entries, the expiry of its claim in Unix milliseconds
- * ('' to leave it alone), and the claim's value ('' to set none). Gives for each slot the values from the version on,
- * then the outbox if any; -1 under another term. A thousand keys at a time, since unpack takes no more than 8,000.
+ * Set claims that are absent, and keep the others at least as long. KEYS: term, then claims. ARGV: term, then for each
+ * its expiry in Unix milliseconds and its value ('' to set none). Gives their count; -1 under another term.
  */
-export const LOAD = script(`#!lua
-if ARGV[1] ~= '*' and (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
-local views = {}
-local key = 2
-for arg = 2, #ARGV, 3 do
-  local last, expiry = key + 1 + ARGV[arg], ARGV[arg + 1]
-  if expiry ~= '' then
-    local set = ARGV[arg + 2] ~= '' and redis.call('SET', KEYS[key + 2], ARGV[arg + 2], 'NX', 'PXAT', expiry)
-    if not set then redis.call('PEXPIREAT', KEYS[key + 2], expiry, 'GT') end
-  end
-  local seen = redis.call('MGET', unpack(KEYS, key + 1, math.min(key + 1000, last)))
-  for from = key + 1001, last, 1000 do
-    for _, value in ipairs(redis.call('MGET', unpack(KEYS, from, math.min(from + 999, last)))) do
-      seen[#seen + 1] = value
-    end
-  end
-  local outbox = redis.call('HGETALL', KEYS[key])
-  if #outbox > 0 then seen[#seen + 1] = outbox end
-  views[#views + 1] = seen
-  key = last + 1
+export const CLAIM = script(`#!lua
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
+for key = 2, #KEYS do
+  local expiry, value = ARGV[2 * key - 2], ARGV[2 * key - 1]
+  local set = value ~= '' and redis.call('SET', KEYS[key], value, 'NX', 'PXAT', expiry)
+  if not set then redis.call('PEXPIREAT', KEYS[key], expiry, 'GT') end
 end
-return views`)
+return #KEYS - 1`)
 
-/** Forget events. KEYS: outboxes. ARGV: for each the count of its fields, and those. */
-export const FORGET = script(`#!lua
+/** Forget events. KEYS: versions. ARGV: for each the count of its events, and their versions. */
+export const FORGET = script(`${SLOT}
 local arg = 1
 for key = 1, #KEYS do
-  local fields = tonumber(ARGV[arg])
-  for from = arg + 1, arg + fields, 1000 do
-    redis.call('HDEL', KEYS[key], unpack(ARGV, from, math.min(from + 999, arg + fields)))
+  local count = tonumber(ARGV[arg])
+  local tag, outbox = parts(redis.call('GET', KEYS[key]) or '')
+  if outbox ~= '' then
+    local gone, kept, at = {}, {}, 1
+    for i = arg + 1, arg + count do gone[ARGV[i]] = true end
+    while at <= #outbox do
+      local _, head, version, length = string.find(outbox, '^(%d+):(%d+):', at)
+      if not gone[version] then kept[#kept + 1] = string.sub(outbox, at, head + length) end
+      at = head + length + 1
+    end
+    redis.call('SET', KEYS[key], #kept == 0 and tag or tag .. '\\n' .. table.concat(kept))
   end
-  arg = arg + 1 + fields
+  arg = arg + 1 + count
 end
 return #KEYS`)
 
 /**
- * Write what the log says of slots. KEYS: for each slot version, outbox, the entries to write. ARGV: for each expected
- * tag, next tag, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 when the slot is
- * elsewhere. Events that were waiting in the outbox lie before those of the log, so they are on it.
+ * Write what the log says of slots. KEYS: for each slot version, the entries to write. ARGV: for each expected tag, next
+ * tag, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 when the slot is elsewhere.
+ * Events that were waiting in the outbox lie before those of the log, so they are on it.
  */
-export const RESTORE = script(`${WRITE}
+export const RESTORE = script(`${SLOT}
 local results = {}
 local key, arg = 1, 1
 while arg <= #ARGV do
   local writes = tonumber(ARGV[arg + 2])
-  local fits = (redis.call('GET', KEYS[key]) or '') == ARGV[arg]
+  local fits = parts(redis.call('GET', KEYS[key]) or '') == ARGV[arg]
   if fits then
-    if ARGV[arg] ~= '' then redis.call('DEL', KEYS[key + 1]) end
-    write(key + 2, arg + 3, writes)
+    write(key + 1, arg + 3, writes)
     redis.call('SET', KEYS[key], ARGV[arg + 1])
   end
   results[#results + 1] = fits and 1 or 0
-  key = key + 2 + writes
+  key = key + 1 + writes
   arg = arg + 3 + 2 * writes
 end
 return results`)
@@ -171,4 +172,4 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('UNLINK', unpack(KEYS, 2))
 return 1`)
 
-export const SCRIPTS: readonly Script[] = [COMMIT, LOAD, FORGET, RESTORE, RECLAIM, SEIZE, NOTE, REMOVE]
+export const SCRIPTS: readonly Script[] = [COMMIT, CLAIM, FORGET, RESTORE, RECLAIM, SEIZE, NOTE, REMOVE]

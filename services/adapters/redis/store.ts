@@ -4,7 +4,6 @@
 import {
   StoreError,
   type CommitResult,
-  type OutboxEntry,
   type Secret,
   type SlotRead,
   type SlotView,
@@ -23,9 +22,10 @@ import {
   type Ack,
   type Increment,
 } from '../store-limits.ts'
-import { RedisConnection, type ConnectionLog, type PipelineResult } from './connection.ts'
+import { RedisConnection, type ConnectionLog, type Fill, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
-import { addWrites, COMMIT, FORGET, LOAD, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
+import { addWrites, CLAIM, COMMIT, FORGET, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
+import { outboxBytes, slotCommand, slotViews } from './slot-views.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -42,8 +42,6 @@ export interface RedisStoreOptions {
 
 const COMMAND_TIMEOUT_MS = 2_000
 const ANOTHER_TERM = -1
-/** Instead of a term: the script looks at none. */
-const ANY_TERM = '*'
 
 /**
  * A store on the Redis at `url`. Resolves after the first attempt to connect, whether it succeeded or not: it goes on
@@ -86,8 +84,15 @@ class RedisStore implements RecoverableStore {
     const generation = this.generation
     const views: SlotView[] = []
     for (const chunk of inChunks(reads, MAX_PIPELINE)) {
-      const replies = await this.#runScripts('load', inChunks(chunk, SLOTS_A_SCRIPT), (some) => this.#loadOf(some))
-      replies.forEach((reply, i) => views.push(viewOf(chunk[i] as SlotRead, generation, reply as SlotReply)))
+      const claims = inChunks(chunk.filter(isClaiming), SLOTS_A_SCRIPT).map((some) => this.#claimOf(some))
+      const parts = inChunks(chunk, SLOTS_A_SCRIPT)
+      const results = await this.#send('load', claims, (pipeline) => {
+        for (const part of parts) pipeline.sendCommand(slotCommand(part, this.#names))
+      })
+      this.#refuseAnotherTerm('load', results.slice(0, claims.length))
+      parts.forEach((part, i) => {
+        views.push(...slotViews(part, results[claims.length + i] as readonly (Buffer | null)[], generation))
+      })
       if (this.generation !== generation) throw new StoreError('load: the connection to the store changed')
     }
     return views
@@ -110,10 +115,10 @@ class RedisStore implements RecoverableStore {
       const call: ScriptCall = { script: FORGET, keys: [], args: [] }
       for (const { slot, versions } of chunk) {
         if (versions.length === 0) continue
-        call.keys.push(this.#names.outbox(slot))
+        call.keys.push(this.#names.version(slot))
         call.args.push(versions.length, ...versions)
       }
-      if (call.keys.length > 0) await this.#callScripts('acknowledge', [call])
+      if (call.keys.length > 0) await this.#send('acknowledge', [call])
     }
   }
 
@@ -170,47 +175,46 @@ class RedisStore implements RecoverableStore {
     callOf: (chunk: readonly T[]) => ScriptCall,
   ): Promise<readonly unknown[]> {
     if (chunks.length === 0) return []
-    const replies = await this.#callScripts(label, chunks.map(callOf))
-    if (replies.includes(ANOTHER_TERM)) {
-      this.#connection.drop('another term was admitted')
-      throw new StoreError(`${label}: the store takes units of another term`)
-    }
+    const replies = await this.#send(label, chunks.map(callOf))
+    this.#refuseAnotherTerm(label, replies)
     return (replies as readonly (readonly unknown[])[]).flat()
   }
 
+  #refuseAnotherTerm(label: string, replies: readonly unknown[]): void {
+    if (!replies.includes(ANOTHER_TERM)) return
+    this.#connection.drop('another term was admitted')
+    throw new StoreError(`${label}: the store takes units of another term`)
+  }
+
   /**
-   * The replies of scripts. All bear being repeated: what was claimed by then stays claimed with the same value, and a
-   * unit that was committed by then finds its own version.
+   * The replies of scripts and of the commands behind them. All bear being repeated: what was claimed by then stays
+   * claimed with the same value, and a unit that was committed by then finds its own version.
    */
-  async #callScripts(label: string, calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
+  async #send(label: string, calls: readonly ScriptCall[], fill: Fill = () => undefined): Promise<readonly unknown[]> {
     const results = await this.#connection.runScripts(label, calls, (pipeline) => {
+      fill(pipeline)
       pipeline.get(this.#names.marker)
     })
     this.#checkMarker(label, results)
-    return calls.map((_, i) => this.#connection.reply(label, results[i]))
+    return results.slice(0, -1).map((result) => this.#connection.reply(label, result))
   }
 
-  /** The outbox is read after the state: an event that it shows belongs to the state or to a later one. */
-  #loadOf(reads: readonly SlotRead[]): ScriptCall {
-    const { term, outbox, version, entry } = this.#names
-    const claiming = reads.some(({ claim }) => claim !== undefined)
-    const call: ScriptCall = { script: LOAD, keys: [term], args: [claiming ? this.upkeep.term : ANY_TERM] }
-    for (const read of reads) {
-      const names = namesRead(read)
-      call.keys.push(outbox(read.slot), version(read.slot))
-      for (const name of names) call.keys.push(entry(read.slot, name))
-      call.args.push(names.length, read.claim?.expiresAt ?? '', read.claim?.value ?? '')
+  #claimOf(reads: readonly Claiming[]): ScriptCall {
+    const call: ScriptCall = { script: CLAIM, keys: [this.#names.term], args: [this.upkeep.term] }
+    for (const { slot, claim } of reads) {
+      call.keys.push(this.#names.entry(slot, 'claim'))
+      call.args.push(claim.expiresAt, claim.value ?? '')
     }
     return call
   }
 
   #commitOf(units: readonly Unit[]): ScriptCall {
-    const { term, outbox, version, entry } = this.#names
+    const { term, version, entry } = this.#names
     const call: ScriptCall = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
     for (const { slot, expectedTag, nextTag, absent, writes, event } of units) {
-      call.keys.push(version(slot), outbox(slot))
+      call.keys.push(version(slot))
       for (const name of absent) call.keys.push(entry(slot, name))
-      call.args.push(expectedTag, nextTag, event.version, textOf(event.event), absent.length, writes.length)
+      call.args.push(expectedTag, nextTag, outboxBytes(event), absent.length, writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }
     return call
@@ -224,38 +228,8 @@ class RedisStore implements RecoverableStore {
   }
 }
 
-/** The values from the version on, then the outbox as fields and values in turn, if it has any. */
-type SlotReply = readonly (string | null | readonly string[])[]
+type Claiming = SlotRead & Required<Pick<SlotRead, 'claim'>>
 
-/** The claim first, where it is to be set. */
-function namesRead({ names, claim }: SlotRead): readonly string[] {
-  return claim === undefined ? names : ['claim', ...names.filter((name) => name !== 'claim')]
-}
-
-function viewOf(read: SlotRead, generation: number, [tag, ...rest]: SlotReply): SlotView {
-  const names = namesRead(read)
-  const entries = new Map<string, string>()
-  names.forEach((name, i) => {
-    const value = rest[i]
-    if (value != null) entries.set(name, value as string)
-  })
-  const events = (rest[names.length] ?? []) as readonly string[]
-  const outbox: OutboxEntry[] = []
-  for (let i = 0; i + 1 < events.length; i += 2) {
-    outbox.push({ version: Number(events[i]), event: bytesOf(events[i + 1] as string) })
-  }
-  if (outbox.length > 1) outbox.sort((a, b) => a.version - b.version)
-  return { slot: read.slot, tag: (tag as string | null) ?? '', entries, outbox, generation }
-}
-
-/**
- * Events go to Redis as text of one character a byte: ioredis takes twice as long for a pipeline that holds a Buffer.
- * ASCII stays what it is, so that a search of the store for what must not be there finds it in events too.
- */
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Buffer.from(text, 'latin1')
+function isClaiming(read: SlotRead): read is Claiming {
+  return read.claim !== undefined
 }

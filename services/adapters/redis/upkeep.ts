@@ -16,12 +16,13 @@ import type {
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
 import type { RedisConnection } from './connection.ts'
 import type { KeyNames } from './names.ts'
+import { slotCommand, slotViews } from './slot-views.ts'
 import { addWrites, NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
 
 /** Keys of one step of a scan. */
 const SCAN_COUNT = 1_000
 /** Kinds of keys that are no entry of a slot. */
-const NO_ENTRIES: ReadonlySet<string> = new Set(['outbox', 'count', 'store'])
+const NO_ENTRIES: ReadonlySet<string> = new Set(['count', 'store'])
 
 export class RedisUpkeep implements StoreUpkeep {
   readonly #connection: RedisConnection
@@ -71,20 +72,11 @@ export class RedisUpkeep implements StoreUpkeep {
     const { generation } = this.#connection
     const views: SlotView[] = []
     for (const chunk of inChunks(reads, MAX_PIPELINE)) {
-      const results = await this.#connection.run('peek', (pipeline) => {
-        for (const { slot, names } of chunk) {
-          pipeline.mget(this.#names.version(slot), ...names.map((name) => this.#names.entry(slot, name)))
-        }
+      const [result] = await this.#connection.run('peek', (pipeline) => {
+        pipeline.sendCommand(slotCommand(chunk, this.#names))
       })
-      chunk.forEach(({ slot, names }, i) => {
-        const [tag, ...values] = this.#connection.reply('peek', results[i]) as readonly (string | null)[]
-        const entries = new Map<string, string>()
-        names.forEach((name, n) => {
-          const value = values[n]
-          if (value != null) entries.set(name, value)
-        })
-        views.push({ slot, tag: tag ?? '', entries, outbox: [], generation })
-      })
+      const values = this.#connection.reply('peek', result) as readonly (Buffer | null)[]
+      views.push(...slotViews(chunk, values, generation))
     }
     return views
   }
@@ -116,7 +108,7 @@ export class RedisUpkeep implements StoreUpkeep {
     await this.#note({ owner }, 'clear', fresh)
     const ours = (key: string) => {
       const kind = kindOf(this.#names.parse(key)?.name ?? '')
-      return kinds.has(kind) || kind === 'version' || kind === 'outbox'
+      return kinds.has(kind) || kind === 'version'
     }
     for await (const found of this.#scan()) {
       if (!(await this.seize(owner, ttlMs))) this.#check('clear', false)
@@ -147,7 +139,9 @@ export class RedisUpkeep implements StoreUpkeep {
       for (const [i, { slot, name }] of named.entries()) {
         const value = this.#connection.reply('held', results[2 * i])
         const expiresAt = Number(this.#connection.reply('held', results[2 * i + 1]))
-        if (typeof value === 'string') yield { slot, name, value, expiresAt: expiresAt > 0 ? expiresAt : null }
+        if (typeof value !== 'string') continue
+        const [tag = ''] = name === 'version' ? value.split('\n', 1) : [value]
+        yield { slot, name, value: tag, expiresAt: expiresAt > 0 ? expiresAt : null }
       }
     }
   }
@@ -167,10 +161,10 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async #restore(slots: readonly SlotRestore[]): Promise<readonly unknown[]> {
-    const { version, outbox, entry } = this.#names
+    const { version, entry } = this.#names
     const call: ScriptCall = { script: RESTORE, keys: [], args: [] }
     for (const { slot, expectedTag, nextTag, writes } of slots) {
-      call.keys.push(version(slot), outbox(slot))
+      call.keys.push(version(slot))
       call.args.push(expectedTag, nextTag, writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }

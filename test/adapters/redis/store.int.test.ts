@@ -107,10 +107,9 @@ describe('the keys of the store on Redis', () => {
       },
     ])
     await store.count([{ key: 'T.i1.yyy:7', by: 4, expiresAt }])
-    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1')
+    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1\n1:1:\u0001')
     expect(await admin.get(`${k}guard:{D.i1.xxx}`)).toBe('g')
     expect(await admin.get(`${k}count:{T.i1.yyy:7}`)).toBe('4')
-    expect(await admin.hgetall(`${k}outbox:{D.i1.xxx}`)).toEqual({ 1: '\u0001' })
     const timed = [
       'claim:{@A1:TOKEN_PURCHASE:abc}',
       'token:{D.i1.xxx}:t1.hash',
@@ -118,19 +117,18 @@ describe('the keys of the store on Redis', () => {
       'count:{T.i1.yyy:7}',
     ]
     for (const key of timed) expect(await admin.pexpiretime(k + key)).toBe(expiresAt)
-    const untimed = ['version:{D.i1.xxx}', 'guard:{D.i1.xxx}', 'outbox:{D.i1.xxx}']
+    const untimed = ['version:{D.i1.xxx}', 'guard:{D.i1.xxx}']
     for (const key of untimed) expect(await admin.pexpiretime(k + key)).toBe(-1)
+    await store.acknowledge([{ slot: 'D.i1.xxx', versions: [1] }])
+    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1')
   })
 
   it('are touched by no part of a unit that Redis cannot carry out', async () => {
     const { store, admin, keyPrefix: k } = test
-    await admin.set(`${k}outbox:{broken}`, 'no hash')
-    await expect(store.commit([unit(store, 'broken')])).rejects.toThrow(StoreError)
-    expect(await admin.exists(`${k}guard:{broken}`, `${k}version:{broken}`)).toBe(0)
-    const held = { slot: 'broken', names: [] }
-    await expect(store.load([held])).rejects.toThrow(/WRONGTYPE/)
-    const claim = { value: 'v', expiresAt: Date.now() + 1_000 }
-    await expect(store.load([{ ...held, claim }])).rejects.toThrow(StoreError)
+    await admin.lpush(`${k}version:{broken}`, 'no text')
+    await expect(store.commit([unit(store, 'broken')])).rejects.toThrow(/WRONGTYPE/)
+    expect(await admin.exists(`${k}guard:{broken}`)).toBe(0)
+    expect(await admin.lrange(`${k}version:{broken}`, 0, -1)).toEqual(['no text'])
   })
 
   it('stay together when scripts are lost between two calls and within a pipeline', async () => {
@@ -263,9 +261,8 @@ describe('the store on Redis behind a network', () => {
     const { store, admin, proxy, keyPrefix } = test
     const errors: unknown[] = []
     const secret = 'canary-6039591000000018'
-    await admin.set(`${keyPrefix}outbox:{canary}`, 'no hash')
+    await admin.lpush(`${keyPrefix}version:{canary}`, 'no text')
     errors.push(await store.commit([unit(store, 'canary', 1, secret)]).catch((error: unknown) => error))
-    errors.push(await store.load([{ slot: 'canary', names: [] }]).catch((error: unknown) => error))
     proxy.silence(true)
     errors.push(await store.commit([unit(store, 'canary2', 1, secret)]).catch((error: unknown) => error))
     proxy.cut()

@@ -1,0 +1,65 @@
+// How slots are read: one command for many, which reads each at one moment, its outbox with it.
+//
+// The key of a version holds the slot's tag and the events that are not known to be on the log, as the scripts write it:
+// the tag alone; or the tag, a line feed, and for each event `version:length:` and its bytes.
+
+import type { OutboxEntry, SlotRead, SlotTag, SlotView } from '../../ports/store.ts'
+import type { KeyNames } from './names.ts'
+import { PackedCommand } from './packed-command.ts'
+
+const LINE_FEED = 0x0a
+const COLON = ':'
+
+/** Reads the versions and entries of slots. */
+export function slotCommand(reads: readonly SlotRead[], { version, entry }: KeyNames): PackedCommand {
+  const keys: string[] = []
+  for (const read of reads) {
+    keys.push(version(read.slot))
+    for (const name of namesRead(read)) keys.push(entry(read.slot, name))
+  }
+  return new PackedCommand('mget', keys)
+}
+
+/** What the command gave for these reads. */
+export function slotViews(
+  reads: readonly SlotRead[],
+  values: readonly (Buffer | null)[],
+  generation: number,
+): readonly SlotView[] {
+  let at = 0
+  return reads.map((read) => {
+    const { tag, outbox } = readVersion(values[at++] ?? null)
+    const entries = new Map<string, string>()
+    for (const name of namesRead(read)) {
+      const value = values[at++]
+      if (value) entries.set(name, value.toString())
+    }
+    return { slot: read.slot, tag, entries, outbox, generation }
+  })
+}
+
+/** An event as it joins an outbox. */
+export function outboxBytes({ version, event }: OutboxEntry): Buffer {
+  return Buffer.concat([Buffer.from(`${version}:${event.length}:`), event])
+}
+
+/** @returns the events oldest first; '' and none where there is no version yet. */
+function readVersion(held: Buffer | null): { readonly tag: SlotTag; readonly outbox: readonly OutboxEntry[] } {
+  if (!held) return { tag: '', outbox: [] }
+  const line = held.indexOf(LINE_FEED)
+  if (line < 0) return { tag: held.toString(), outbox: [] }
+  const outbox: OutboxEntry[] = []
+  for (let at = line + 1; at < held.length;) {
+    const colon = held.indexOf(COLON, at)
+    const start = held.indexOf(COLON, colon + 1) + 1
+    const end = start + Number(held.toString('latin1', colon + 1, start - 1))
+    outbox.push({ version: Number(held.toString('latin1', at, colon)), event: held.subarray(start, end) })
+    at = end
+  }
+  return { tag: held.toString('latin1', 0, line), outbox: outbox.sort((a, b) => a.version - b.version) }
+}
+
+/** Where a claim is to be set it is read too. */
+function namesRead({ names, claim }: SlotRead): readonly string[] {
+  return claim === undefined || names.includes('claim') ? names : [...names, 'claim']
+}

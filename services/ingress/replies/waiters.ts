@@ -3,7 +3,7 @@
 import type { Command, Inquiry } from '../../core/transaction/command.ts'
 import type { Reply } from '../../core/transaction/reply.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
-import type { TimerWheel } from './timer-wheel.ts'
+import type { TimerWheel, WheelTimer } from './timer-wheel.ts'
 
 /** How a wait ended. 'unanswered': no reply in time, or none any more, since the instance stops. 'refused': as told. */
 export type Waited = Reply | 'unanswered' | 'refused'
@@ -43,12 +43,14 @@ const decisionKey = (scope: string, fingerprint: string) => `${scope}\u0000${fin
 const inquiryKey = (inquiryId: string) => `\u0000${inquiryId}`
 
 interface Waiter {
-  end(waited: Waited): void
+  readonly timer: WheelTimer
+  /** null once the wait is over: the map's outgrown tables are collected late, and must hold on to nothing. */
+  resolve: ((waited: Waited) => void) | null
 }
 
 /** `onOpen` hears the number of waiting calls whenever it changes. */
 export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (open: number) => void): Waiters {
-  const byKey = new Map<string, Set<Waiter>>()
+  const byKey = new Map<string, Waiter[]>()
   const whenEmpty: (() => void)[] = []
   let open = 0
 
@@ -63,12 +65,20 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
     onOpen(open)
     tellIfEmpty()
   }
-  const leave = (key: string, waiter: Waiter) => {
-    const waiting = byKey.get(key)
-    if (waiting?.delete(waiter) !== true) return false
-    if (waiting.size === 0) byKey.delete(key)
+  const end = (waiter: Waiter, waited: Waited) => {
+    const { resolve } = waiter
+    if (resolve === null) return
+    waiter.resolve = null
+    waiter.timer.cancel()
     changed(-1)
-    return true
+    resolve(waited)
+  }
+  /** Ends one wait and leaves the others for its reply. */
+  const leave = (key: string, waiter: Waiter, waited: Waited) => {
+    const others = byKey.get(key)?.filter((other) => other !== waiter) ?? []
+    if (others.length === 0) byKey.delete(key)
+    else byKey.set(key, others)
+    end(waiter, waited)
   }
 
   return {
@@ -76,25 +86,23 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
       return open
     },
     wait: (key, timeoutMs) => {
-      const waiting = byKey.get(key) ?? new Set()
-      if (open >= bounds.maxOpenCalls || waiting.size >= bounds.maxCallsPerReply) return null
+      const waiting = byKey.get(key)
+      if (open >= bounds.maxOpenCalls || (waiting?.length ?? 0) >= bounds.maxCallsPerReply) return null
       const { promise, resolve } = Promise.withResolvers<Waited>()
-      const timer = wheel.set(timeoutMs, () => waiter.end('unanswered'))
-      const waiter: Waiter = {
-        end: (waited) => {
-          timer.cancel()
-          if (leave(key, waiter)) resolve(waited)
-        },
-      }
-      byKey.set(key, waiting.add(waiter))
+      const timer = wheel.set(timeoutMs, () => leave(key, waiter, 'unanswered'))
+      const waiter: Waiter = { timer, resolve }
+      if (waiting) waiting.push(waiter)
+      else byKey.set(key, [waiter])
       changed(1)
-      return { over: promise, refuse: () => waiter.end('refused') }
+      return { over: promise, refuse: () => leave(key, waiter, 'refused') }
     },
     answer: (reply) => {
       const key = reply.inquiryId === '' ? decisionKey(reply.scope, reply.fingerprint) : inquiryKey(reply.inquiryId)
-      const waiting = [...(byKey.get(key) ?? [])]
-      for (const waiter of waiting) waiter.end(reply)
-      return waiting.length > 0
+      const waiting = byKey.get(key)
+      if (!waiting) return false
+      byKey.delete(key)
+      for (const waiter of waiting) end(waiter, reply)
+      return true
     },
     hold: () => {
       held += 1
@@ -104,7 +112,9 @@ export function createWaiters(bounds: WaiterBounds, wheel: TimerWheel, onOpen: (
       })
     },
     giveUp: () => {
-      for (const waiting of [...byKey.values()]) for (const waiter of [...waiting]) waiter.end('unanswered')
+      const all = [...byKey.values()]
+      byKey.clear()
+      for (const waiting of all) for (const waiter of waiting) end(waiter, 'unanswered')
     },
     empty: () => (open + held === 0 ? Promise.resolve() : new Promise((resolve) => whenEmpty.push(resolve))),
   }

@@ -44,6 +44,20 @@ describe('a timer wheel', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('keeps the others of a tick when one of them is cancelled, before the tick or by another of it', () => {
+    const wheel = createTimerWheel()
+    const called: string[] = []
+    const [, second] = ['first', 'second', 'third'].map((name) => wheel.set(100, () => called.push(name)))
+    second?.cancel()
+    second?.cancel()
+    wheel.set(100, () => cancelled.cancel())
+    const cancelled = wheel.set(100, () => called.push('cancelled'))
+    wheel.set(100, () => called.push('last'))
+    vi.advanceTimersByTime(1_000)
+    expect(called).toEqual(['first', 'third', 'last'])
+    wheel.stop()
+  })
+
   it('loses nothing when the process was held up for longer than a turn', () => {
     const wheel = createTimerWheel()
     const called: number[] = []

@@ -104,6 +104,22 @@ describe('waiters', () => {
     must(waiters.wait(keyOf('h'), 1))
   })
 
+  it('leave the others for their reply when they are refused, also those who came after their end', async () => {
+    const { waiters } = make()
+    const refused = must(waiters.wait(keyOf('f'), 1))
+    const left = must(waiters.wait(keyOf('f'), 1))
+    refused.refuse()
+    waiters.answer(reply({ responseCode: '00' }))
+    expect(await left.over).toMatchObject({ responseCode: '00' })
+    const later = must(waiters.wait(keyOf('f'), 1))
+    refused.refuse()
+    left.refuse()
+    expect(waiters.open).toBe(1)
+    expect(waiters.answer(reply({ responseCode: '94' }))).toBe(true)
+    expect(await later.over).toMatchObject({ responseCode: '94' })
+    expect(waiters.open).toBe(0)
+  })
+
   it('are told to give up together, and say when none is left', async () => {
     const { waiters, counts } = make()
     await waiters.empty()

@@ -30,7 +30,14 @@ export function createIngressMetrics(registry: Registry): IngressMetrics {
     buckets: DURATION_BUCKETS,
     registers,
   })
-  const open = new Gauge({ name: 'ingress_open_calls', help: 'Calls that wait for a reply', registers })
+  let open = 0
+  // Told twice a call, and read when metrics are asked for.
+  const openCalls: Gauge = new Gauge({
+    name: 'ingress_open_calls',
+    help: 'Calls that wait for a reply',
+    registers,
+    collect: (): void => openCalls.set(open),
+  })
   const late = new Counter({ name: 'ingress_replies_late_total', help: 'Replies for which no call waits', registers })
   const malformed = new Counter({
     name: 'ingress_replies_malformed_total',
@@ -42,7 +49,9 @@ export function createIngressMetrics(registry: Registry): IngressMetrics {
       responses.inc({ route, status, code })
       durations.observe({ route }, seconds)
     },
-    openCalls: (count) => open.set(count),
+    openCalls: (count) => {
+      open = count
+    },
     lateReply: () => late.inc(),
     malformedReply: () => malformed.inc(),
   }

@@ -7,6 +7,7 @@ import { readSchemaFolder, type MessageSchemas } from './schema-folder.ts'
 import { problemsOf } from './compatibility.ts'
 import { parseSchema, SchemaError, type Schema } from './schema.ts'
 import { fingerprintOf, HEADER_BYTES, headerOf, singleObjectFingerprint } from './single-object.ts'
+import { codecOf, Tap, type Codec } from './tap.ts'
 
 /** Schemas of newer releases that a process gets to know while it runs: a handful, unless somebody plays tricks. */
 const MAX_LEARNED = 200
@@ -125,9 +126,12 @@ function encoderOf({ type, fingerprint }: Schema): MessageType['encode'] {
   const header = headerOf(fingerprint)
   const scratch = Buffer.alloc(SCRATCH_BYTES)
   header.copy(scratch)
+  const codec = codecOf(type)
+  const tap = new Tap(scratch, HEADER_BYTES)
   return (value) => {
-    const end = type.encode(value, scratch, HEADER_BYTES)
-    if (end > 0) return Buffer.from(scratch.subarray(0, end))
+    tap.pos = HEADER_BYTES
+    codec._write(tap, value)
+    if (tap.isValid()) return Buffer.from(scratch.subarray(0, tap.pos))
     return Buffer.concat([header, type.toBuffer(value)])
   }
 }
@@ -135,14 +139,13 @@ function encoderOf({ type, fingerprint }: Schema): MessageType['encode'] {
 /** @throws SchemaError */
 function readerOf(message: string, present: Schema, schema: Schema): MessageReader {
   const { type } = present
-  const resolver = schema.canonical === present.canonical ? undefined : resolverOf(message, type, schema)
+  const codec = schema.canonical === present.canonical ? codecOf(type) : resolverOf(message, type, schema)
   return {
     message,
     schema,
     read(bytes) {
-      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       try {
-        return type.fromBuffer(buffer.subarray(HEADER_BYTES), resolver) as object
+        return readDatum(codec, bytes)
       } catch {
         throw new MalformedRecordError(`not a datum of ${message}`)
       }
@@ -150,9 +153,18 @@ function readerOf(message: string, present: Schema, schema: Schema): MessageRead
   }
 }
 
-function resolverOf(message: string, present: Type, schema: Schema) {
+/** @throws Error unless the datum takes all the bytes after the header. */
+function readDatum(codec: Pick<Codec, '_read'>, bytes: Uint8Array): object {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const tap = new Tap(buffer, HEADER_BYTES)
+  const value = codec._read(tap) as object
+  if (tap.pos !== buffer.length) throw new RangeError('another length')
+  return value
+}
+
+function resolverOf(message: string, present: Type, schema: Schema): Pick<Codec, '_read'> {
   try {
-    return present.createResolver(schema.type)
+    return present.createResolver(schema.type) as unknown as Pick<Codec, '_read'>
   } catch {
     throw new SchemaError(`a schema of ${message} that this release cannot read`)
   }

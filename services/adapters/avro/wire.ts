@@ -109,5 +109,16 @@ function cloudEvent(id: string, type: string, traceparent?: string): Headers {
 
 /** What consumers outside see also has its time and its content type. */
 function timed(time: number, headers: Headers): Headers {
-  return { ...headers, ce_time: new Date(time).toISOString(), 'content-type': CONTENT_TYPE }
+  return { ...headers, ce_time: isoOf(time), 'content-type': CONTENT_TYPE }
+}
+
+/** The last time that was written out: many events of a round are of one millisecond. */
+const last = { time: 0, text: new Date(0).toISOString() }
+
+function isoOf(time: number): string {
+  if (time !== last.time) {
+    last.text = new Date(time).toISOString()
+    last.time = time
+  }
+  return last.text
 }

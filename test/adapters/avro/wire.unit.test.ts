@@ -86,6 +86,15 @@ describe('a request', () => {
   })
 })
 
+describe('a request of one kind', () => {
+  it('has no field of another, though its bytes have', () => {
+    const body = { ...(each[2] as Command), ...{ state: 'lost', ttlSeconds: 5 } } as Command
+    const read = wire.decodeRequest(wire.encodeRequest({ body, replyPartition: 0 }))
+    expect(read.body).not.toHaveProperty('state')
+    expect(plainly(read.body)).toEqual(plainly(each[2]))
+  })
+})
+
 describe('bytes that are no message of ours', () => {
   const good = wire.encodeRequest({ body: each[2] as Command, replyPartition: 3 }).value
 
@@ -141,6 +150,18 @@ describe('an event', () => {
   it('of the rules comes back as it went', () => {
     const event: AuthorizationEvent = { type: 'rules-published', id: 'r', ruleVersion: 1, rules: DEFAULT_RULES, now: 5 }
     expect(wire.decodeEvent(wire.encodeEvent(event).value)).toEqual(event)
+  })
+
+  it('carries its own time, whichever was written before', () => {
+    const timeOf = (now: number) =>
+      wire.eventHeaders({ type: 'rules-published', id: 'r', ruleVersion: 1, rules: DEFAULT_RULES, now })['ce_time']
+    expect([0, 1_700_000_000_000, 1_700_000_000_000, 1_700_000_000_001, 0].map(timeOf)).toEqual([
+      '1970-01-01T00:00:00.000Z',
+      '2023-11-14T22:13:20.000Z',
+      '2023-11-14T22:13:20.000Z',
+      '2023-11-14T22:13:20.001Z',
+      '1970-01-01T00:00:00.000Z',
+    ])
   })
 
   it('has no sealed token', async () => {

@@ -7,7 +7,6 @@ import {
   type CallOperation,
   type CommitOperation,
   type LoadOperation,
-  type PublishOperation,
   type Shell,
 } from '../../protocol/operations.ts'
 import type { CardAuthorizer } from '../../ports/card-authorizer.ts'
@@ -17,13 +16,11 @@ import { LogError, type Log } from '../../ports/log.ts'
 import { StoreError, type Store, type Unit } from '../../ports/store.ts'
 import type { Wire } from '../../ports/wire.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
-import { hashOf } from '../event-hash.ts'
 import type { Fence, Term } from '../recovery/recovery.ts'
-import { TOPIC } from '../topics.ts'
 import { Askers } from './askers.ts'
-import { EventLog } from './event-log.ts'
 import { isSameRequest, type Job } from './job.ts'
-import { planUnit, withoutSeal } from './plan-unit.ts'
+import { planUnit } from './plan-unit.ts'
+import { Publications } from './publications.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { RoundSlots } from './round-slots.ts'
 import type { RetryReason, RoundsObserver } from './rounds-observer.ts'
@@ -61,7 +58,7 @@ interface PlannedUnit {
 
 export class Rounds {
   readonly #deps: RoundsDeps
-  #events: EventLog | null = null
+  readonly #publications: Publications
   readonly #calls: RemoteCalls
   readonly #askers = new Askers()
   #ready: Job[] = []
@@ -75,6 +72,13 @@ export class Rounds {
     this.#deps = deps
     const { authorizer, maxOpenCalls: maxOpen, observer } = deps
     this.#calls = new RemoteCalls({ authorizer, maxOpen, observer })
+    this.#publications = new Publications(deps, {
+      goOn: (job, step) => this.#guarded(job, step),
+      again: (job) => this.add(job),
+      call: (job, operation, term) => void this.#call(job, operation, term),
+      retry: (job, reason) => this.#retry(job, reason),
+      finish: (job) => this.#finish(job),
+    })
   }
 
   /** Why nothing new can be asked of another authorizer. */
@@ -177,7 +181,7 @@ export class Rounds {
     slots.settle()
     // Under another connection nothing of this round may be published: the caller begins all of it again.
     if (this.#isOver(term)) return [...next, ...publishing]
-    for (const job of publishing) this.#publish(job, slots, next, term)
+    next.push(...this.#publications.publish(publishing, slots, term))
     return next
   }
 
@@ -233,25 +237,6 @@ export class Rounds {
     if (increments.length > 0) await store.count(increments)
   }
 
-  /** Publish or call, or reply when there is nothing left to do. The round does not wait for it. */
-  #publish(job: Job, slots: RoundSlots, next: Job[], term: Term): void {
-    const { pending } = job
-    if (pending?.kind === 'call') return void this.#call(job, pending, term)
-    if (pending?.kind !== 'publish') {
-      if (job.reply) void this.#reply(job, term)
-      return
-    }
-    const outboxes = pending.outboxes.map(({ slot, version }) => ({ slot, events: slots.pending(slot, version) }))
-    if (outboxes.some(({ events }) => events === null)) {
-      if (this.#guarded(job, () => job.resume('conflict'))) next.push(job)
-      return
-    }
-    const log = this.#eventsOf(term)
-    const sent = outboxes.map(({ slot, events }) => log.publish(slot, events ?? []))
-    if (pending.refusal) sent.push(this.#publishRefusal(job, pending.refusal, log))
-    void this.#afterPublication(job, Promise.all(sent), term)
-  }
-
   async #call(job: Job, operation: CallOperation, term: Term): Promise<void> {
     if (operation.call === 'inquire' && this.#askers.follows(operation.key, job)) return this.#calls.follow(job)
     // Nobody is asked for money before it is sure to be on the log that somebody is.
@@ -262,56 +247,6 @@ export class Rounds {
     } catch (error) {
       this.#deps.observer.bug(error)
     }
-  }
-
-  async #afterPublication(job: Job, sent: Promise<unknown>, term: Term): Promise<void> {
-    try {
-      await sent
-    } catch (error) {
-      if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
-      return this.#retry(job, 'log')
-    }
-    // What was loaded under another connection is dropped, not answered.
-    if (this.#isOver(term)) return this.#retry(job, 'store')
-    if (!this.#guarded(job, () => job.resume('done'))) return
-    if (job.reply) return this.#reply(job, term)
-    if (job.pending?.kind === 'call') return this.#call(job, job.pending, term)
-    this.add(job)
-  }
-
-  async #publishRefusal(job: Job, refusal: NonNullable<PublishOperation['refusal']>, events: EventLog): Promise<void> {
-    const { wire } = this.#deps
-    const { epoch, runId } = events.term
-    const scope = scopeKey(refusal.command.scope)
-    const id = hashOf(Buffer.from(`${scope}\0${refusal.command.fingerprint}`))
-    const { value, headers } = wire.encodeEvent({
-      ...refusal,
-      command: withoutSeal(refusal.command),
-      id,
-      epoch,
-      runId,
-      traceparent: job.request.traceparent,
-    })
-    await events.publishLoose(scope, value, headers)
-    this.#deps.observer.decided(refusal.command.kind, '94')
-  }
-
-  async #reply(job: Job, term: Term): Promise<void> {
-    const { log, wire, fence } = this.#deps
-    const { epoch, runId } = term
-    if (!job.reply) throw new Error('a job without a reply')
-    const { value, headers } = wire.encodeReply({ ...job.reply, epoch, runId }, job.request.traceparent)
-    try {
-      await log.publish([
-        { topic: TOPIC.replies, key: job.reply.scope, partition: job.request.replyPartition, value, headers },
-      ])
-    } catch (error) {
-      if (!(error instanceof LogError)) return this.#deps.observer.bug(error)
-      return this.#retry(job, 'log')
-    }
-    // A reply that may be void for its reader is none: the request must not be taken for answered.
-    if (!(await fence.confirm(term))) return this.#retry(job, 'store')
-    this.#finish(job)
   }
 
   #finish(job: Job): void {
@@ -330,11 +265,6 @@ export class Rounds {
 
   #isOver(term: Term): boolean {
     return this.#deps.store.generation !== term.generation
-  }
-
-  #eventsOf(term: Term): EventLog {
-    if (this.#events?.term !== term) this.#events = new EventLog(this.#deps, term)
-    return this.#events
   }
 
   /** Run a step of a job; one that lost too many races begins again later. @returns whether it goes on now. */

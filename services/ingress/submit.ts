@@ -41,12 +41,12 @@ export function createSubmit(deps: SubmitDeps): Submit {
   return async (body, traceparent, options) => {
     const partition = accepting() || options?.followUp === true ? replyPartition() : null
     if (partition === null) return 'refused'
-    const request = { body, replyPartition: partition, ...(traceparent === undefined ? {} : { traceparent }) }
-    const record = { ...routeOf(body), ...wire.encodeRequest(request) }
+    const { topic, key } = routeOf(body)
+    const { value, headers } = wire.encodeRequest({ body, replyPartition: partition, traceparent })
     // The wait comes first: a reply may be here before the log's acknowledgement is.
     const wait = waiters.wait(waitKey(body), replyTimeoutMs)
     if (wait === null) return 'refused'
-    log.publish([record]).catch((error: unknown) => {
+    log.publish([{ topic, key, value, headers }]).catch((error: unknown) => {
       if (error instanceof LogOverloadedError) return wait.refuse()
       // It may have been published all the same, so the reply is still waited for.
       logger.warn(describeError(error), 'a request may not have reached the log')

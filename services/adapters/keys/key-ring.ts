@@ -92,7 +92,7 @@ class Ring implements KeyRing {
   }
 
   seal(plain: string, context: string): Uint8Array {
-    return Buffer.concat([this.#sealHeader, encrypt(this.#newestSeal.key, plain, context)])
+    return Buffer.concat([this.#sealHeader, ...encrypt(this.#newestSeal.key, plain, context)])
   }
 
   open(sealed: Uint8Array, context: string): string {
@@ -107,7 +107,7 @@ class Ring implements KeyRing {
 
   sealCard(number: string, context: string): { readonly sealedNumber: SealedNumber; readonly wrappedKey: string } {
     const dataKey = drawBytes(SEAL_KEY_BYTES)
-    const sealedNumber = encrypt(createSecretKey(dataKey), number, context).toString('base64url')
+    const sealedNumber = Buffer.concat(encrypt(createSecretKey(dataKey), number, context)).toString('base64url')
     const wrapped = this.seal(dataKey.toString('base64'), wrapContext(context))
     return { sealedNumber, wrappedKey: Buffer.from(wrapped).toString('base64url') }
   }
@@ -142,12 +142,12 @@ function wrapContext(context: string): string {
 }
 
 /** Nonce, body, tag. */
-function encrypt(key: KeyObject, plain: string, context: string): Buffer {
+function encrypt(key: KeyObject, plain: string, context: string): readonly Buffer[] {
   const nonce = drawBytes(NONCE_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
   cipher.setAAD(Buffer.from(context))
   const body = cipher.update(plain, 'utf8')
-  return Buffer.concat([nonce, body, cipher.final(), cipher.getAuthTag()])
+  return [nonce, body, cipher.final(), cipher.getAuthTag()]
 }
 
 function decrypt(key: KeyObject, bytes: Buffer, context: string): string {

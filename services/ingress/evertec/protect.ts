@@ -124,48 +124,50 @@ function scopeOf({ code, fields }: FinancialRequest): Scope {
  */
 export function canonicalContent(scope: Scope, request: FinancialRequest): string {
   const { acquirer, metadata } = request.fields
-  const shared = [
-    ['scope', scopeKey(scope)],
-    ['storeId', acquirer.storeId],
-    ['terminalId', acquirer.terminalId],
-    ['metadata', metadata],
-  ]
-  return JSON.stringify([...shared, ...ownContent(request)].filter(([, value]) => value !== undefined))
+  const content: (readonly [string, unknown])[] = []
+  const add: Add = (name, value) => {
+    if (value !== undefined) content.push([name, value])
+  }
+  add('scope', scopeKey(scope))
+  add('storeId', acquirer.storeId)
+  add('terminalId', acquirer.terminalId)
+  add('metadata', metadata)
+  addOwn(request, add)
+  return JSON.stringify(content)
 }
 
-function ownContent(request: FinancialRequest): readonly (readonly [string, unknown])[] {
+type Add = (name: string, value: unknown) => void
+
+function addOwn(request: FinancialRequest, add: Add): void {
   switch (request.code) {
     case 'TOKEN_GENERATION': {
       const { cardNumber, accountType, amount, document, restrictToAcquirer, ttlSeconds } = request.fields
-      return [
-        ['cardNumber', cardNumber],
-        ['accountType', accountType],
-        ['amountMinor', amount],
-        ['document', document && [document.type, document.number]],
-        ['restrictToAcquirer', restrictToAcquirer],
-        ['ttlSeconds', ttlSeconds],
-      ]
+      add('cardNumber', cardNumber)
+      add('accountType', accountType)
+      add('amountMinor', amount)
+      add('document', document && [document.type, document.number])
+      add('restrictToAcquirer', restrictToAcquirer)
+      add('ttlSeconds', ttlSeconds)
+      return
     }
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL': {
       const { cardNumber, token, accountType, amount } = request.fields
-      return [
-        ['cardNumber', cardNumber],
-        ['token', token],
-        ['accountType', accountType],
-        ['amountMinor', amount],
-      ]
+      add('cardNumber', cardNumber)
+      add('token', token)
+      add('accountType', accountType)
+      add('amountMinor', amount)
+      return
     }
     case 'REVERSAL':
     case 'VOID': {
       const { originalConsecutive, originalCode, amount } = request.fields
-      return [
-        ['originalConsecutive', originalConsecutive],
-        ['originalTransactionCode', originalCode],
-        ['amountMinor', amount],
-      ]
+      add('originalConsecutive', originalConsecutive)
+      add('originalTransactionCode', originalCode)
+      add('amountMinor', amount)
+      return
     }
     default:
-      return request satisfies never
+      request satisfies never
   }
 }

@@ -43,30 +43,30 @@ export function edgeAnswer(consecutive: string, responseCode: '03' | '12'): Fina
  */
 export function financialAnswer(consecutive: string, reply: DecidedReply, now: number, keys: KeyRing): FinancialAnswer {
   const { token } = reply
-  const shown = token !== undefined && reply.tokenShown && now < token.expiresAt
-  return {
-    ...decided(consecutive, reply),
-    ...(shown ? { token: keys.reveal(token) } : {}),
-    ...expiry(reply),
-  }
+  const answer = decided(consecutive, reply)
+  if (token === undefined) return answer
+  if (reply.tokenShown && now < token.expiresAt) answer.token = keys.reveal(token)
+  answer.expiresAt = timeOf(token.expiresAt)
+  return answer
 }
 
 /** The answer to an inquiry. */
 export function inquiryAnswer(consecutive: string, reply: DecidedReply): InquiryAnswer {
   const state = reply.state ?? (reply.responseCode === '00' ? 'approved' : 'declined')
-  return { ...decided(consecutive, reply), ...expiry(reply), state }
+  const { token } = reply
+  const expiry = token === undefined ? {} : { expiresAt: timeOf(token.expiresAt) }
+  return { ...decided(consecutive, reply), ...expiry, state }
 }
 
-function decided(consecutive: string, { responseCode, authorizationNumber }: DecidedReply): FinancialAnswer {
-  const approved = responseCode === '00' && authorizationNumber !== undefined
-  return {
-    consecutive,
-    responseCode,
-    responseMessage: RESPONSE_MESSAGES[responseCode],
-    ...(approved ? { authorizationNumber } : {}),
-  }
+type Draft<Answer> = { -readonly [Name in keyof Answer]: Answer[Name] }
+
+function decided(consecutive: string, { responseCode, authorizationNumber }: DecidedReply): Draft<FinancialAnswer> {
+  const responseMessage = RESPONSE_MESSAGES[responseCode]
+  const answer: Draft<FinancialAnswer> = { consecutive, responseCode, responseMessage }
+  if (responseCode === '00' && authorizationNumber !== undefined) answer.authorizationNumber = authorizationNumber
+  return answer
 }
 
-function expiry({ token }: Reply): { expiresAt?: string } {
-  return token === undefined ? {} : { expiresAt: new Date(token.expiresAt).toISOString() }
+function timeOf(unixMs: number): string {
+  return new Date(unixMs).toISOString()
 }

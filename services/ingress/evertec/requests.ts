@@ -136,14 +136,20 @@ type SentBody = Readonly<Record<string, unknown>>
 /** The body with absent for null, in the nested objects too (contract: `null` means absent). */
 function withoutNulls(body: object): SentBody {
   const sent = hasNull(body) ? presentOnly(body) : (body as SentBody)
-  const nested = ['acquirer', 'document'].filter((name) => hasNull(sent[name]))
+  const { acquirer, document: holder } = sent
   // Most bodies hold no null, and are taken as they came.
-  if (nested.length === 0) return sent
-  return { ...sent, ...Object.fromEntries(nested.map((name) => [name, presentOnly(sent[name] as object)])) }
+  if (!hasNull(acquirer) && !hasNull(holder)) return sent
+  return {
+    ...sent,
+    ...(hasNull(acquirer) ? { acquirer: presentOnly(acquirer) } : {}),
+    ...(hasNull(holder) ? { document: presentOnly(holder) } : {}),
+  }
 }
 
-function hasNull(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).includes(null)
+function hasNull(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  for (const name in value) if ((value as SentBody)[name] === null) return true
+  return false
 }
 
 function presentOnly(value: object): SentBody {

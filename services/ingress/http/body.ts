@@ -46,7 +46,8 @@ function hasBody(request: FastifyRequest): boolean {
 
 /** Parameters do not count: JSON has none (RFC 8259, section 11), and its bytes are UTF-8 whatever they say. */
 function isJson(contentType: string | undefined): boolean {
-  return contentType?.split(';', 1)[0]?.trim().toLowerCase() === JSON_TYPE
+  // Most callers write it just so.
+  return contentType === JSON_TYPE || contentType?.split(';', 1)[0]?.trim().toLowerCase() === JSON_TYPE
 }
 
 function decode(body: Uint8Array): string | null {

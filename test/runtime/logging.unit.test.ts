@@ -1,6 +1,6 @@
 // Log lines: allowed fields only, errors without foreign messages, card numbers masked, always one line of JSON.
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { StoreError } from '../../services/ports/store.ts'
 import { createLogger, describeError, type LoggerOptions } from '../../services/runtime/logging.ts'
 
@@ -26,6 +26,17 @@ describe('a log line', () => {
       ms: 1.25,
     })
     expect(last()['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  })
+
+  it('has the time of its own millisecond, also behind the end of a second and when the clock is put back', () => {
+    const { log, last } = logger()
+    const times = ['2026-02-28T23:59:59.007Z', '2026-02-28T23:59:59.998Z', '2026-03-01T00:00:00.000Z']
+    for (const time of [...times, times[1], '1999-12-31T23:59:59.999Z']) {
+      const clock = vi.spyOn(Date, 'now').mockReturnValue(new Date(time as string).getTime())
+      log.info({}, 'x')
+      clock.mockRestore()
+      expect(last()['time']).toBe(time)
+    }
   })
 
   it('leaves out fields that are not allowed, and what is in objects', () => {

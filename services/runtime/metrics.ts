@@ -87,7 +87,15 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     labelNames,
     registers,
   })
-  const open = new Gauge({ name: 'worker_in_flight', help: 'Requests taken up and not finished', registers })
+  let inFlight = 0
+  new Gauge({
+    name: 'worker_in_flight',
+    help: 'Requests taken up and not finished',
+    registers,
+    collect() {
+      this.set(inFlight)
+    },
+  })
   const deadReason = boundedReasons()
   return {
     round: (transactions, seconds) => {
@@ -98,7 +106,7 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     conflict: () => conflicts.inc(),
     retried: (reason) => retries.inc({ reason }),
     deadLetter: (reason) => dead.inc({ reason: deadReason(reason) }),
-    inFlight: (count) => open.set(count),
+    inFlight: (count) => void (inFlight = count),
     ...createCallMetrics(registers),
   }
 }

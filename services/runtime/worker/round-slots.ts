@@ -33,22 +33,19 @@ export class RoundSlots {
 
   /** What must be read from the store before these loads can be answered: one read a slot. */
   missing(operations: Iterable<LoadOperation>, now: number, rules: Rules): { reads: SlotRead[]; counters: string[] } {
-    const reads = new Map<string, { slot: string; names: Set<string>; claim?: SlotRead['claim'] }>()
+    const wanted = new Map<string, SlotAsk[]>()
     const counters = new Set<string>()
     for (const { asks, counters: keys } of operations) {
       for (const key of keys) if (!this.#counts.has(key)) counters.add(key)
       for (const ask of asks) {
         if (this.#has(ask)) continue
-        const read = reads.get(ask.slot) ?? { slot: ask.slot, names: new Set<string>() }
-        for (const name of ask.names) read.names.add(name)
-        read.claim ??= ask.claim && {
-          value: claimText(ask.claim.value),
-          expiresAt: claimExpiresAt(now, ask.claim.code, rules),
-        }
-        reads.set(ask.slot, read)
+        const others = wanted.get(ask.slot)
+        if (others) others.push(ask)
+        else wanted.set(ask.slot, [ask])
       }
     }
-    return { reads: [...reads.values()].map((read) => ({ ...read, names: [...read.names] })), counters: [...counters] }
+    const reads = [...wanted].map(([slot, asks]) => readOf(slot, asks, now, rules))
+    return { reads, counters: [...counters] }
   }
 
   /** Take up what was read. A slot that moved on meanwhile is taken anew. */
@@ -79,9 +76,12 @@ export class RoundSlots {
   answer({ asks, counters, settled }: LoadOperation): Loaded | null {
     for (const ask of asks) if (!this.#has(ask) || (settled && this.#slots.get(ask.slot)?.dirty)) return null
     for (const key of counters) if (!this.#counts.has(key)) return null
-    const states = new Map(asks.map(({ slot }) => [slot, this.#cached(slot).state]))
-    const counts = new Map(counters.map((key) => [key, this.#counts.get(key) ?? 0]))
-    return { state: (slot) => got(states.get(slot), slot), count: (key) => got(counts.get(key), key) }
+    const states = asks.map(({ slot }) => this.#cached(slot).state)
+    const counts = counters.map((key) => this.#counts.get(key) ?? 0)
+    return {
+      state: (slot) => got(states[asks.findIndex((ask) => ask.slot === slot)], slot),
+      count: (key) => got(counts[counters.indexOf(key)], key),
+    }
   }
 
   /** What the facts make of a slot, as the next version. */
@@ -126,6 +126,14 @@ export class RoundSlots {
   #cached(slot: string): Cached {
     return got(this.#slots.get(slot), slot)
   }
+}
+
+function readOf(slot: string, asks: readonly SlotAsk[], now: number, rules: Rules): SlotRead {
+  const [first] = asks
+  const names = asks.length === 1 && first ? first.names : [...new Set(asks.flatMap((ask) => ask.names))]
+  const claim = asks.find((ask) => ask.claim)?.claim
+  if (!claim) return { slot, names }
+  return { slot, names, claim: { value: claimText(claim.value), expiresAt: claimExpiresAt(now, claim.code, rules) } }
 }
 
 function got<T>(value: T | undefined, name: string): T {

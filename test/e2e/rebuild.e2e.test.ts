@@ -23,7 +23,7 @@ import {
   statusesOf,
   type Holder,
 } from './load.ts'
-import { freeze, frozenInItsCatchUp, hasCaughtUp, newestEpoch, voidEvents, workersOf } from './recoveries.ts'
+import { frozenInItsCatchUp, frozenWithEvents, hasCaughtUp, newestEpoch, voidEvents, workersOf } from './recoveries.ts'
 
 const CALLERS = 40
 /** Transactions before the first loss; more by hand. */
@@ -185,7 +185,7 @@ describe('a store that loses what it had, under load', () => {
       const awake = workersOf(stack).filter((one) => !sleepers.includes(one))
       for (let sleeps = 0, found = 0; sleeps < SLEEPS && found === 0; sleeps++) {
         const before = newestEpoch(stack)
-        const wake = freeze(...sleepers)
+        const wake = await frozenWithEvents(stack, ...sleepers)
         await flushAll()
         await until('others have caught up', 30_000, () => awake.some((one) => hasCaughtUp(one, before)))
         wake()

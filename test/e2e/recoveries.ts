@@ -1,5 +1,6 @@
 // Who of a stack brings the store up to the log, as the services' logs and Redis tell it; and processes that are frozen.
 import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { Barriers } from '../../services/core/subject/epochs.ts'
 import type { StoredRecord } from '../../services/ports/log.ts'
 import { TOPIC } from '../../services/runtime/topics.ts'
@@ -9,6 +10,9 @@ import { until, wire, type Service, type Stack } from './harness.ts'
 const BEGUN = 'bringing the store up to the log'
 const ENDED = 'the store holds what the log says: deciding'
 const BEGINS_WITHIN_MS = 20_000
+const FREEZES = 200
+/** After it an outbox that is still there is that of a frozen worker. */
+const OTHERS_PUBLISH_WITHIN_MS = 100
 
 /** One line of a service's log about a recovery. */
 interface Told {
@@ -40,11 +44,38 @@ export function workersOf(stack: Stack): readonly Service[] {
 }
 
 /** Stops processes where they are; the result lets them go on. */
-export function freeze(...services: readonly Service[]): () => void {
+function freeze(...services: readonly Service[]): () => void {
   for (const { pid } of services) process.kill(pid, 'SIGSTOP')
   return () => {
     for (const { pid } of services) process.kill(pid, 'SIGCONT')
   }
+}
+
+/**
+ * Freezes workers at a moment when they have committed events that they have not published, or not forgotten: those stay
+ * where they are, while those of the others come and go.
+ */
+export async function frozenWithEvents(stack: Stack, ...services: readonly Service[]): Promise<() => void> {
+  for (let attempt = 0; attempt < FREEZES; attempt++) {
+    const wake = freeze(...services)
+    const seen = await outboxes(stack)
+    await setTimeout(OTHERS_PUBLISH_WITHIN_MS)
+    const later = await outboxes(stack)
+    if (seen.some((held) => later.includes(held))) return wake
+    wake()
+    await setTimeout(attempt % 10)
+  }
+  throw new Error('no worker was caught between a commit and the acknowledgement of its event')
+}
+
+/** Of the slots that have one: the value of the version's key. */
+async function outboxes({ servers: { redisUrl } }: Stack): Promise<readonly string[]> {
+  const [keys] = await askRedis(redisUrl, [['KEYS', 'version:*']])
+  if ((keys as readonly Buffer[]).length === 0) return []
+  const [values] = await askRedis(redisUrl, [['MGET', ...(keys as readonly Buffer[]).map(String)]])
+  return (values as readonly (Buffer | null)[])
+    .map((value) => value?.toString('latin1') ?? '')
+    .filter((value) => value.includes('\n'))
 }
 
 /**

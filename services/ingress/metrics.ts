@@ -1,6 +1,7 @@
 // What the edge counts. Labels are bounded sets: route patterns, statuses, response codes; never anything of a caller.
 
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import { readGauge } from '../runtime/metrics.ts'
 
 /** Seconds; the upper ones are about the default deadline of 15 s. */
 const DURATION_BUCKETS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 16]
@@ -31,13 +32,7 @@ export function createIngressMetrics(registry: Registry): IngressMetrics {
     registers,
   })
   let open = 0
-  // Told twice a call, and read when metrics are asked for.
-  const openCalls: Gauge = new Gauge({
-    name: 'ingress_open_calls',
-    help: 'Calls that wait for a reply',
-    registers,
-    collect: (): void => openCalls.set(open),
-  })
+  readGauge({ name: 'ingress_open_calls', help: 'Calls that wait for a reply', registers }, () => open)
   const late = new Counter({ name: 'ingress_replies_late_total', help: 'Replies for which no call waits', registers })
   const malformed = new Counter({
     name: 'ingress_replies_malformed_total',

@@ -88,14 +88,7 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     registers,
   })
   let inFlight = 0
-  new Gauge({
-    name: 'worker_in_flight',
-    help: 'Requests taken up and not finished',
-    registers,
-    collect() {
-      this.set(inFlight)
-    },
-  })
+  readGauge({ name: 'worker_in_flight', help: 'Requests taken up and not finished', registers }, () => inFlight)
   const deadReason = boundedReasons()
   return {
     round: (transactions, seconds) => {
@@ -203,12 +196,13 @@ export function createLogMetrics(registry: Registry): (metric: LogMetric) => voi
 
 /** Registers the state of a store's connection, read when metrics are asked for. @throws Error when there already. */
 export function createStoreMetrics(registry: Registry, store: { readonly generation: number }): void {
-  const generation: Gauge = new Gauge({
-    name: 'store_generation',
-    help: 'Raised by every change of the connection to the store',
-    registers: [registry],
-    collect: (): void => generation.set(store.generation),
-  })
+  const help = 'Raised by every change of the connection to the store'
+  readGauge({ name: 'store_generation', help, registers: [registry] }, () => store.generation)
+}
+
+/** Registers a gauge that is read when metrics are asked for, however often it changes in between. */
+export function readGauge(about: { name: string; help: string; registers: Registry[] }, read: () => number): void {
+  const gauge: Gauge = new Gauge({ ...about, collect: (): void => gauge.set(read()) })
 }
 
 /** Lets through so many different reasons; what comes after them is `other`. */

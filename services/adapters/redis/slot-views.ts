@@ -43,6 +43,11 @@ export function outboxBytes({ version, event }: OutboxEntry): Buffer {
   return Buffer.concat([Buffer.from(`${version}:${event.length}:`), event])
 }
 
+/** The tag alone. */
+export function tagIn(held: string): SlotTag {
+  return held.split('\n', 1)[0] ?? ''
+}
+
 /** @returns the events oldest first; '' and none where there is no version yet. */
 function readVersion(held: Buffer | null): { readonly tag: SlotTag; readonly outbox: readonly OutboxEntry[] } {
   if (!held) return { tag: '', outbox: [] }

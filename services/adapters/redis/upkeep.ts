@@ -16,7 +16,7 @@ import type {
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
 import type { RedisConnection } from './connection.ts'
 import type { KeyNames } from './names.ts'
-import { slotCommand, slotViews } from './slot-views.ts'
+import { slotCommand, slotViews, tagIn } from './slot-views.ts'
 import { addWrites, NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
 
 /** Keys of one step of a scan. */
@@ -140,8 +140,8 @@ export class RedisUpkeep implements StoreUpkeep {
         const value = this.#connection.reply('held', results[2 * i])
         const expiresAt = Number(this.#connection.reply('held', results[2 * i + 1]))
         if (typeof value !== 'string') continue
-        const [tag = ''] = name === 'version' ? value.split('\n', 1) : [value]
-        yield { slot, name, value: tag, expiresAt: expiresAt > 0 ? expiresAt : null }
+        const shown = name === 'version' ? tagIn(value) : value
+        yield { slot, name, value: shown, expiresAt: expiresAt > 0 ? expiresAt : null }
       }
     }
   }

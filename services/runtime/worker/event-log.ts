@@ -75,10 +75,11 @@ export class EventLog {
       const underway = this.#underway.get(slot)
       const fresh = events.filter(({ version }) => version > known && !underway?.has(version))
       const earlier = underway && [...underway.values()].at(-1)
+      const outbox = { slot, events: fresh }
       const sent = fresh.length === 0 ? underway?.get(last) : undefined
       if (sent) waits.set(slot, sent)
-      else if (fresh.length === 1 && !earlier) single.push({ slot, events: fresh })
-      else waits.set(slot, this.#begin([{ slot, events: fresh }], this.#inPortions({ slot, events: fresh }, earlier)))
+      else if (fresh.length === 1 && !earlier) single.push(outbox)
+      else waits.set(slot, this.#begin([outbox], this.#inPortions(outbox, earlier)))
     }
     if (single.length > 0) {
       const sent = this.#begin(single, this.#together(single))
@@ -114,31 +115,27 @@ export class EventLog {
 
   #end({ slot, events }: Outbox, failed: boolean): void {
     const underway = this.#underway.get(slot)
-    for (const { version } of events) underway?.delete(version)
+    const versions = events.map(({ version }) => version)
+    for (const version of versions) underway?.delete(version)
     if (underway?.size === 0) this.#underway.delete(slot)
     if (failed) return
-    this.#remember(slot, Math.max(...events.map(({ version }) => version)))
-    this.#acknowledge(
-      slot,
-      events.map(({ version }) => version),
-    )
+    this.#remember(slot, Math.max(...versions))
+    this.#acknowledge(slot, versions)
   }
 
   /** In one call. When the log does not take that, each for itself, so that only the guilty fails. */
   async #together(outboxes: readonly Outbox[]): Publication {
     const failed = new Set<string>()
-    const records: LogRecord[] = []
+    const sendable = new Map<string, readonly LogRecord[]>()
     for (const outbox of outboxes) {
-      const own = this.#records(outbox)
-      if (own) records.push(...own)
+      const records = this.#records(outbox)
+      if (records) sendable.set(outbox.slot, records)
       else failed.add(outbox.slot)
     }
-    if (records.length === 0 || (await this.#isPublished(records))) return failed
-    if (outboxes.length === 1) return new Set(outboxes.map(({ slot }) => slot))
+    if (sendable.size === 0 || (await this.#isPublished([...sendable.values()].flat()))) return failed
     await Promise.all(
-      outboxes.map(async (outbox) => {
-        const own = this.#records(outbox)
-        if (!own || !(await this.#isPublished(own))) failed.add(outbox.slot)
+      [...sendable].map(async ([slot, records]) => {
+        if (sendable.size === 1 || !(await this.#isPublished(records))) failed.add(slot)
       }),
     )
     return failed

@@ -49,7 +49,7 @@ export class Publications {
       const { pending } = job
       if (pending?.kind === 'call') this.#then.call(job, pending, term)
       else if (pending?.kind !== 'publish') replying.push(job)
-      else if (pending.outboxes.every(({ slot, version }) => slots.pending(slot, version))) publishing.push(job)
+      else if (pending.outboxes.every(({ slot, version }) => slots.reaches(slot, version))) publishing.push(job)
       else if (this.#then.goOn(job, () => job.resume('conflict'))) conflicting.push(job)
     }
     void this.#reply(replying, term)

@@ -98,14 +98,16 @@ export class RoundSlots {
     cached.dirty = true
   }
 
-  /**
-   * Events of a slot up to a version that are not known to be on the log, or null when the slot has to be loaded
-   * again.
-   */
-  pending(slot: string, version: number): readonly PendingEvent[] | null {
+  /** Whether what is known of a slot has come to a version; else the slot has to be loaded again. */
+  reaches(slot: string, version: number): boolean {
     const cached = this.#slots.get(slot)
-    if (!cached || cached.state.version < version) return null
-    return cached.outbox.filter((event) => event.version <= version)
+    return cached !== undefined && cached.state.version >= version
+  }
+
+  /** Events of a slot up to a version that it reaches that are not known to be on the log; else null. */
+  pending(slot: string, version: number): readonly PendingEvent[] | null {
+    if (!this.reaches(slot, version)) return null
+    return this.#cached(slot).outbox.filter((event) => event.version <= version)
   }
 
   forget(slot: string): void {

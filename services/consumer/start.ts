@@ -44,7 +44,7 @@ export async function startOffsets(log: Log, topic: string, start: Start): Promi
 
 async function startOffset(log: Log, topic: string, partition: number, start: Start): Promise<bigint> {
   if (start === 'beginning') return 0n
-  if (start === 'end') return (await log.extent(topic, partition)).end
+  if (start === 'end') return log.end(topic, partition)
   if ('time' in start) return log.offsetAt(topic, partition, start.time)
   return start.offsets.get(partition) ?? 0n
 }

@@ -3,7 +3,7 @@
 import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { LogError, type FollowOptions, type Log, type StoredRecord, type Subscription } from '../ports/log.ts'
+import { LogError, type Extent, type FollowOptions, type Log, type StoredRecord, type Subscription } from '../ports/log.ts'
 import type { WireExtent, WireStored } from './log-server.ts'
 
 /** What the service sends first to who follows. */
@@ -27,13 +27,15 @@ export function borrowLog(path: string): Log {
   const place = (topic: string, partition: number) => `topic=${encodeURIComponent(topic)}&partition=${partition}`
   const partitions = async (topic: string): Promise<number> =>
     (JSON.parse(await text(await call(`/partitions?topic=${encodeURIComponent(topic)}`))) as { count: number }).count
+  const extent = async (topic: string, partition: number): Promise<Extent> => {
+    const { start, end } = JSON.parse(await text(await call(`/extent?${place(topic, partition)}`))) as WireExtent
+    return { start: BigInt(start), end: BigInt(end) }
+  }
 
   return {
     partitions,
-    extent: async (topic, partition) => {
-      const { start, end } = JSON.parse(await text(await call(`/extent?${place(topic, partition)}`))) as WireExtent
-      return { start: BigInt(start), end: BigInt(end) }
-    },
+    extent,
+    end: async (topic, partition) => (await extent(topic, partition)).end,
     offsetAt: async (topic, partition, timestamp) => {
       const answer = await text(await call(`/offset-at?${place(topic, partition)}&timestamp=${timestamp}`))
       return BigInt((JSON.parse(answer) as { offset: string }).offset)

@@ -90,6 +90,8 @@ export interface Log {
   read(topic: string, partition: number, from?: bigint, to?: bigint): AsyncIterable<StoredRecord>
   /** Where a partition begins and ends now. @throws LogError */
   extent(topic: string, partition: number): Promise<Extent>
+  /** Only where it ends: half of the cost. @throws LogError */
+  end(topic: string, partition: number): Promise<bigint>
   /**
    * Offset of the first record whose timestamp is `timestamp` (Unix milliseconds) or later; the end when there is none.
    * @throws LogError

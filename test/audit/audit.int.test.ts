@@ -132,6 +132,7 @@ function renamed(log: Log, suffix: string): Log {
       for await (const record of log.read(own(topic), partition, from, to)) yield named(record)
     },
     extent: (topic, partition) => log.extent(own(topic), partition),
+    end: (topic, partition) => log.end(own(topic), partition),
     offsetAt: (topic, partition, timestamp) => log.offsetAt(own(topic), partition, timestamp),
     partitions: (topic) => log.partitions(own(topic)),
     ping: () => log.ping(),

@@ -201,6 +201,7 @@ function clientOf(log: Log): Log {
     follow: (options) => log.follow(options),
     read: (...args) => log.read(...args),
     extent: (...args) => log.extent(...args),
+    end: (...args) => log.end(...args),
     offsetAt: (...args) => log.offsetAt(...args),
     partitions: (topic) => log.partitions(topic),
     ping: () => log.ping(),

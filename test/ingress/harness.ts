@@ -137,6 +137,7 @@ export function logWith(log: Log, other: Partial<Log>): Log {
     consume: (group, topics, eachBatch) => log.consume(group, topics, eachBatch),
     read: (topic, partition, from, to) => log.read(topic, partition, from, to),
     extent: (topic, partition) => log.extent(topic, partition),
+    end: (topic, partition) => log.end(topic, partition),
     offsetAt: (topic, partition, timestamp) => log.offsetAt(topic, partition, timestamp),
     partitions: (topic) => log.partitions(topic),
     ping: () => log.ping(),

@@ -110,7 +110,7 @@ export function describePositions(given: UnderTest): void {
     it('tells where partitions end, whatever else is asked at the same time', async () => {
       const topics = [await given.harness.createTopic(2), await given.harness.createTopic(1)]
       await given.log.publish(topics.map((topic) => ({ ...recordOf(topic, 'k', '0'), partition: 0 })))
-      const ends = async () => Promise.all(topics.map(async (topic) => (await given.log.extent(topic, 0)).end))
+      const ends = async () => Promise.all(topics.map((topic) => given.log.end(topic, 0)))
       const others = [
         () => given.log.ping(),
         async () => given.log.partitions(await given.harness.createTopic(1)),
@@ -135,10 +135,12 @@ export function describePositions(given: UnderTest): void {
       await sleep(20)
       await given.log.publish(['1', '2'].map((value) => recordOf(topic, 'k', value)))
       expect(await given.log.extent(topic, 0)).toEqual({ start: 0n, end: 3n })
+      expect(await given.log.end(topic, 0)).toBe(3n)
       expect(await given.log.offsetAt(topic, 0, between)).toBe(1n)
       expect(await given.log.offsetAt(topic, 0, 0)).toBe(0n)
       expect(await given.log.offsetAt(topic, 0, Date.now() + 60_000)).toBe(3n)
       await expect(given.log.extent(topic, 1)).rejects.toBeInstanceOf(LogError)
+      await expect(given.log.end(topic, 1)).rejects.toBeInstanceOf(LogError)
       await expect(given.log.offsetAt('no.such.topic', 0, 0)).rejects.toBeInstanceOf(LogError)
     })
 

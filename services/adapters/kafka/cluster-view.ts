@@ -5,7 +5,7 @@ import { LogError } from '../../ports/log.ts'
 import { unknownPartition, unknownTopic } from '../log-limits.ts'
 import { createClient, reasonOf, RETRY } from './client.ts'
 import type { KafkaConnection } from './options.ts'
-import type { RangingAdmin } from './patched-kafkajs.ts'
+import type { Bound, BoundsAdmin } from './patched-kafkajs.ts'
 import { settled, within } from './waiting.ts'
 
 /** Of each question, ms. */
@@ -31,7 +31,7 @@ export class ClusterView {
   readonly #connection: KafkaConnection
   readonly #counts = new Map<string, Counted>()
   readonly #counting = new Map<string, Promise<number>>()
-  #admin: Promise<RangingAdmin> | null = null
+  #admin: Promise<BoundsAdmin> | null = null
   #pinging: Promise<void> | null = null
 
   constructor(connection: KafkaConnection) {
@@ -58,18 +58,26 @@ export class ClusterView {
     return this.knownPartitions(topic) ?? (await this.#count(topic))
   }
 
-  /** First offset and the one after the last. @throws LogError when there is no such partition, or no answer. */
+  /** First offset and the one after the last. @throws LogError as `bound`. */
   async range(topic: string, partition: number): Promise<Range> {
-    if (partition >= (await this.partitions(topic))) throw unknownPartition(topic, partition)
-    const found = await this.#ask(async (admin) => {
-      if (admin.fetchRange) return admin.fetchRange(topic, partition)
-      return (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
-    }, topic)
-    if (!found) throw unknownPartition(topic, partition)
-    return { low: BigInt(found.low), high: BigInt(found.high) }
+    const bounds = (['first', 'end'] as const).map((bound) => this.bound(topic, partition, bound))
+    const [low = 0n, high = 0n] = await Promise.all(bounds)
+    return { low, high }
   }
 
-  /** The first offset of this time or later, else the end. @throws LogError as `range`. */
+  /** @throws LogError when there is no such partition, or no answer. */
+  async bound(topic: string, partition: number, bound: Bound): Promise<bigint> {
+    if (partition >= (await this.partitions(topic))) throw unknownPartition(topic, partition)
+    const found = await this.#ask(async (admin) => {
+      if (admin.fetchBound) return admin.fetchBound(topic, partition, bound)
+      const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
+      return bound === 'first' ? bounds?.low : bounds?.high
+    }, topic)
+    if (found === undefined) throw unknownPartition(topic, partition)
+    return BigInt(found)
+  }
+
+  /** The first offset of this time or later, else the end. @throws LogError as `bound`. */
   async offsetAt(topic: string, partition: number, timestamp: number): Promise<bigint> {
     const offsets = await this.#ask((admin) => admin.fetchTopicOffsetsByTimestamp(topic, timestamp), topic)
     const found = offsets.find((entry) => entry.partition === partition)
@@ -104,7 +112,7 @@ export class ClusterView {
     return counting
   }
 
-  async #ask<T>(question: (admin: RangingAdmin) => Promise<T>, topic?: string): Promise<T> {
+  async #ask<T>(question: (admin: BoundsAdmin) => Promise<T>, topic?: string): Promise<T> {
     const deadline = performance.now() + ANSWER_TIMEOUT_MS
     for (;;) {
       try {
@@ -123,7 +131,7 @@ export class ClusterView {
     }
   }
 
-  #connected(): Promise<RangingAdmin> {
+  #connected(): Promise<BoundsAdmin> {
     this.#admin ??= (async () => {
       const admin = createClient(this.#connection).admin({ retry: { ...RETRY, retries: 0 } })
       await admin.connect()

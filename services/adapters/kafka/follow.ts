@@ -23,6 +23,5 @@ export async function followPartition(
 
 async function position(cluster: ClusterView, { topic, partition, from }: FollowOptions): Promise<bigint> {
   if (typeof from === 'bigint') return from
-  const { low, high } = await cluster.range(topic, partition)
-  return from === 'end' ? high : low
+  return cluster.bound(topic, partition, from === 'end' ? 'end' : 'first')
 }

@@ -77,6 +77,11 @@ class KafkaLog implements Log {
     return { start: low, end: high }
   }
 
+  async end(topic: string, partition: number): Promise<bigint> {
+    this.#mustBeOpen()
+    return this.#cluster.bound(topic, partition, 'end')
+  }
+
   async offsetAt(topic: string, partition: number, timestamp: number): Promise<bigint> {
     this.#mustBeOpen()
     return this.#cluster.offsetAt(topic, partition, timestamp)

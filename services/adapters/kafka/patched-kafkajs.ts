@@ -1,6 +1,7 @@
 // kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, Produce requests are
-// written and records read by our own code, and the ends of a partition are asked for without asking for all metadata. The patches are for that version only: any other runs as it is. Values of kafkajs
-// come from here, so that the patches are in place before it is loaded.
+// written and records read by our own code, and a bound of a partition is asked for without asking for all metadata. The
+// patches are for that version only: any other runs as it is. Values of kafkajs come from here, so that the patches are
+// in place before it is loaded.
 
 import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
@@ -32,13 +33,13 @@ interface Cluster {
   ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>
 }
 
+/** Of a partition: its first offset, or the one after its last. */
+export type Bound = 'first' | 'end'
+
 /** An admin client that may have one question more. */
-export interface RangingAdmin extends Kafkajs.Admin {
-  /**
-   * First offset of a partition and the one after its last, in two requests at once; kafkajs' own question costs all
-   * metadata and all partitions.
-   */
-  readonly fetchRange?: (topic: string, partition: number) => Promise<{ readonly low: string; readonly high: string }>
+export interface BoundsAdmin extends Kafkajs.Admin {
+  /** A bound of a partition, in one request; kafkajs' own question costs all metadata and all partitions. */
+  readonly fetchBound?: (topic: string, partition: number, bound: Bound) => Promise<string>
 }
 
 if ((require('kafkajs/package.json') as { readonly version: string }).version === PATCHED_VERSION) {
@@ -51,7 +52,7 @@ if ((require('kafkajs/package.json') as { readonly version: string }).version ==
   replaceModule('kafkajs/src/protocol/recordBatch/record/v0/decoder.js', () => readRecord)
   replaceModule('kafkajs/src/admin/index.js', (theirs) => (options: { readonly cluster: Cluster }) => ({
     ...(theirs as (options: unknown) => Kafkajs.Admin)(options),
-    fetchRange: (topic: string, partition: number) => rangeOf(options.cluster, topic, partition),
+    fetchBound: (topic: string, partition: number, bound: Bound) => boundOf(options.cluster, topic, partition, bound),
   }))
 }
 
@@ -87,16 +88,13 @@ const MAX_REFRESHES = 2
  * @throws KafkaJSError, also when the leader is another one by now: then the client has to be made anew.
  * @throws LogError when nobody is known to lead the partition.
  */
-async function rangeOf(cluster: Cluster, topic: string, partition: number): Promise<{ low: string; high: string }> {
+async function boundOf(cluster: Cluster, topic: string, partition: number, bound: Bound): Promise<string> {
   await cluster.addTargetTopic(topic)
   const isKnown = () => cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition)
   for (let refreshes = 0; refreshes < MAX_REFRESHES && !isKnown(); refreshes++) await cluster.refreshMetadata()
-  const offset = async (fromBeginning: boolean): Promise<string> => {
-    const [found] = await cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions: [{ partition }] }])
-    const known = found?.partitions[0]?.offset
-    if (known === undefined || Number(known) < 0) throw new LogError('Kafka did not say where a partition ends')
-    return known
-  }
-  const [low, high] = await Promise.all([offset(true), offset(false)])
-  return { low, high }
+  const fromBeginning = bound === 'first'
+  const [found] = await cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions: [{ partition }] }])
+  const known = found?.partitions[0]?.offset
+  if (known === undefined || Number(known) < 0) throw new LogError('Kafka did not say where a partition ends')
+  return known
 }

@@ -73,8 +73,6 @@ export interface MemoryLog extends Log {
   resume(): void
   /** Append a record that is not one of ours. */
   inject(topic: string, partition: number, record: ForeignRecord): void
-  /** Offset of the next record. */
-  end(topic: string, partition: number): bigint
 }
 
 export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
@@ -271,10 +269,6 @@ class Client implements MemoryLog {
     this.#broker.append(this.#broker.partition(topic, partition), { key, value, headers, bytes })
   }
 
-  end(topic: string, partition: number): bigint {
-    return this.#broker.partition(topic, partition).end
-  }
-
   publish(records: readonly LogRecord[]): Promise<void> {
     return this.#call(() => {
       if (records.length === 0) return Promise.resolve()
@@ -344,6 +338,10 @@ class Client implements MemoryLog {
       const { start, end } = this.#broker.partition(topic, index)
       return { start, end }
     })
+  }
+
+  end(topic: string, index: number): Promise<bigint> {
+    return this.#call(async () => this.#broker.partition(topic, index).end)
   }
 
   offsetAt(topic: string, index: number, timestamp: number): Promise<bigint> {

@@ -52,6 +52,7 @@ export function reframingLog(log: Log, { ids, write }: ReframingOptions): Log {
       }
     },
     extent: (topic, partition) => log.extent(topic, partition),
+    end: (topic, partition) => log.end(topic, partition),
     offsetAt: (topic, partition, timestamp) => log.offsetAt(topic, partition, timestamp),
     partitions: (topic) => log.partitions(topic),
     ping: () => log.ping(),

@@ -153,7 +153,7 @@ export class Recovery implements Fence {
   }
 
   async #isLatest({ epoch, runId }: StoreEpoch): Promise<boolean> {
-    const { end } = await this.#deps.log.extent(TOPIC.epochs, 0)
+    const end = await this.#deps.log.end(TOPIC.epochs, 0)
     if (end !== this.#next) await this.#readEpochs()
     const { latest } = this.#history
     return latest?.epoch === epoch && latest.runId === runId
@@ -161,7 +161,7 @@ export class Recovery implements Fence {
 
   async #readEpochs(): Promise<void> {
     const { log, wire } = this.#deps
-    const { end } = await log.extent(TOPIC.epochs, 0)
+    const end = await log.end(TOPIC.epochs, 0)
     if (end < this.#next) {
       this.#history = new EpochHistory()
       this.#next = 0n
@@ -342,9 +342,9 @@ export function nameOf({ epoch, runId }: StoreEpoch): string {
 }
 
 /** The present end of each partition. @throws LogError */
-export async function endsOf(log: Pick<Log, 'partitions' | 'extent'>, topic: string): Promise<readonly bigint[]> {
+export async function endsOf(log: Pick<Log, 'partitions' | 'end'>, topic: string): Promise<readonly bigint[]> {
   const partitions = Array.from({ length: await log.partitions(topic) }, (_, partition) => partition)
-  return Promise.all(partitions.map(async (partition) => (await log.extent(topic, partition)).end))
+  return Promise.all(partitions.map((partition) => log.end(topic, partition)))
 }
 
 function backoff(failures: number): number {

@@ -66,9 +66,9 @@ export function mistakenLog(log: Log, seams: Seams): Log {
   return Object.assign(Object.create(log) as Log, {
     publish: (records: readonly LogRecord[]) => slow.publish(records),
     partitions: (topic: string) => log.partitions(topic),
-    extent: async (topic: string, partition: number) => {
+    end: async (topic: string, partition: number) => {
       await seams.turn(`end of ${topic} ${partition}`)
-      return log.extent(topic, partition)
+      return log.end(topic, partition)
     },
     consume: (...args: Parameters<Log['consume']>) => log.consume(...args),
     read,
@@ -165,7 +165,7 @@ class SlowLog {
     if (mistake === 'notes-positions-before-their-events-are-applied') {
       const ends = new Map<number, Position>()
       for (let partition = 0; partition < (await this.#log.partitions(TOPIC.events)); partition++) {
-        const { end } = await this.#log.extent(TOPIC.events, partition)
+        const end = await this.#log.end(TOPIC.events, partition)
         ends.set(partition, { next: end, epoch: raised.epoch })
       }
       await base.upkeep.advance({ owner: owner() }, ends)

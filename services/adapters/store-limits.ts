@@ -23,9 +23,8 @@ export const MAX_VALUE_LENGTH = 1_048_576
 export const MAX_NAME_LENGTH = 256
 
 const SLOT = /^[A-Za-z0-9@._:~-]+$/
-const NAME = /^[a-z]+(:[A-Za-z0-9@._:~-]+)?$/
-/** Kinds that the stores use themselves. */
-const RESERVED: ReadonlySet<string> = new Set(['version', 'outbox', 'count', 'store'])
+/** Of any kind but those that the stores use themselves. */
+const NAME = /^(?!(?:version|outbox|count|store)(?::|$))[a-z]+(:[A-Za-z0-9@._:~-]+)?$/
 
 /** @throws RangeError when a slot or name is not plain, or there is too much of something. */
 export function checkReads(reads: readonly SlotRead[]): void {
@@ -122,7 +121,7 @@ function checkSlot(slot: string): void {
 
 function checkName(name: string): void {
   const plain = name.length <= MAX_NAME_LENGTH && NAME.test(name)
-  if (!plain || RESERVED.has(kindOf(name))) throw new RangeError('an entry has a name that no key can hold')
+  if (!plain) throw new RangeError('an entry has a name that no key can hold')
 }
 
 /** The part of an entry's name that says what it is. */

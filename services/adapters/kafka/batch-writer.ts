@@ -147,14 +147,39 @@ function sizeOf(value: number): number {
 
 /** Castagnoli's polynomial, bits reversed (RFC 3720, appendix B.4). */
 const POLYNOMIAL = 0x82f63b78
-const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
+/** Bytes taken at a time ("slicing by 8"): half of the time of one by one. */
+const SLICE = 8
+/** What a byte makes of the sum, for each place in a slice from its end: 256 numbers a place. */
+const CRC_TABLE = new Int32Array(256 * SLICE)
+for (let at = 0; at < CRC_TABLE.length; at++) {
+  let crc = at < 256 ? at : tableAt(at - 256)
   for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? POLYNOMIAL : 0)
-  return crc
-})
+  CRC_TABLE[at] = crc
+}
+
+function tableAt(index: number): number {
+  return CRC_TABLE[index] ?? 0
+}
 
 function crc32c(bytes: Uint8Array, from: number, to: number): number {
   let crc = -1
-  for (let at = from; at < to; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0)
+  let at = from
+  for (; at + SLICE <= to; at += SLICE) {
+    crc ^= byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24)
+    crc =
+      tableAt(0x700 + (crc & 0xff)) ^
+      tableAt(0x600 + ((crc >>> 8) & 0xff)) ^
+      tableAt(0x500 + ((crc >>> 16) & 0xff)) ^
+      tableAt(0x400 + (crc >>> 24)) ^
+      tableAt(0x300 + byteAt(bytes, at + 4)) ^
+      tableAt(0x200 + byteAt(bytes, at + 5)) ^
+      tableAt(0x100 + byteAt(bytes, at + 6)) ^
+      tableAt(byteAt(bytes, at + 7))
+  }
+  for (; at < to; at++) crc = (crc >>> 8) ^ tableAt((crc ^ byteAt(bytes, at)) & 0xff)
   return ~crc
+}
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0
 }

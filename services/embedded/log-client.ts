@@ -3,7 +3,14 @@
 import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { LogError, type Extent, type FollowOptions, type Log, type StoredRecord, type Subscription } from '../ports/log.ts'
+import {
+  LogError,
+  type Extent,
+  type FollowOptions,
+  type Log,
+  type StoredRecord,
+  type Subscription,
+} from '../ports/log.ts'
 import type { WireExtent, WireStored } from './log-server.ts'
 
 /** What the service sends first to who follows. */

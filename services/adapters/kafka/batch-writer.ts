@@ -165,7 +165,8 @@ function crc32c(bytes: Uint8Array, from: number, to: number): number {
   let crc = -1
   let at = from
   for (; at + SLICE <= to; at += SLICE) {
-    crc ^= byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24)
+    crc ^=
+      byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24)
     crc =
       tableAt(0x700 + (crc & 0xff)) ^
       tableAt(0x600 + ((crc >>> 8) & 0xff)) ^

@@ -8,10 +8,13 @@ import { createLogger, type Logger } from './logging.ts'
 /** Over and above what is under way at a signal: for groups to be left and logs to flush. Milliseconds. */
 export const SHUTDOWN_SLACK_MS = 1_500
 
-// V8 sees that what rounds allocate is alive in most collections that come within a round, and takes it for long-lived:
-// it is made among the old from then on, where it stays until a full collection, with all young ones it refers to.
-// A worker promoted a sixth of what it allocated, and stopped for twice as long each time. NODE_OPTIONS takes no such flag.
-setFlagsFromString('--no-allocation-site-pretenuring')
+/**
+ * V8 sees that what rounds allocate is alive in most collections that come within a round, and takes it for long-lived:
+ * it is made among the old from then on, where it stays until a full collection, with all young ones it refers to.
+ * A worker promoted a sixth of what it allocated, and stopped for twice as long each time. NODE_OPTIONS takes no such
+ * flag.
+ */
+const YOUNG_ARE_YOUNG = '--no-allocation-site-pretenuring'
 
 /** Exit code 1 with the names of bad variables, or with a log line when `run` fails; else until a signal. */
 export async function runProcess<C extends CommonConfig>(
@@ -19,6 +22,7 @@ export async function runProcess<C extends CommonConfig>(
   read: (env: Environment) => C,
   run: (config: C, logger: Logger) => Promise<void>,
 ): Promise<void> {
+  setFlagsFromString(YOUNG_ARE_YOUNG)
   let config: C
   try {
     config = read(process.env)

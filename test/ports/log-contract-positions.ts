@@ -110,7 +110,8 @@ export function describePositions(given: UnderTest): void {
     it('tells where partitions end, whatever else is asked at the same time', async () => {
       const topics = [await given.harness.createTopic(2), await given.harness.createTopic(1)]
       await given.log.publish(topics.map((topic) => ({ ...recordOf(topic, 'k', '0'), partition: 0 })))
-      const ends = async () => Promise.all(topics.map((topic) => given.log.end(topic, 0)))
+      const ends = async () => Promise.all(topics.map(async (topic) => (await given.log.extent(topic, 0)).end))
+      const alone = async () => Promise.all(topics.map((topic) => given.log.end(topic, 0)))
       const others = [
         () => given.log.ping(),
         async () => given.log.partitions(await given.harness.createTopic(1)),
@@ -119,6 +120,11 @@ export function describePositions(given: UnderTest): void {
       for (const other of others) {
         const [during] = await Promise.all([ends(), other()])
         expect([during, await ends()]).toEqual([
+          [1n, 1n],
+          [1n, 1n],
+        ])
+        const [aloneDuring] = await Promise.all([alone(), other()])
+        expect([aloneDuring, await alone()]).toEqual([
           [1n, 1n],
           [1n, 1n],
         ])

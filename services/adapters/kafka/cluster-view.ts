@@ -60,8 +60,7 @@ export class ClusterView {
 
   /** First offset and the one after the last. @throws LogError as `bound`. */
   async range(topic: string, partition: number): Promise<Range> {
-    const bounds = (['first', 'end'] as const).map((bound) => this.bound(topic, partition, bound))
-    const [low = 0n, high = 0n] = await Promise.all(bounds)
+    const [low, high] = await Promise.all([this.bound(topic, partition, 'first'), this.bound(topic, partition, 'end')])
     return { low, high }
   }
 

@@ -31,7 +31,7 @@ export interface CatchUpState {
 }
 
 export interface CatchUpOptions {
-  readonly log: Pick<Log, 'read' | 'extent'>
+  readonly log: Pick<Log, 'read'>
   readonly wire: Pick<Wire, 'decodeEvent'>
   readonly upkeep: Pick<StoreUpkeep, 'peek' | 'restore' | 'seize' | 'advance'>
   readonly rules: Rules

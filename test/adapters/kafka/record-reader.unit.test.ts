@@ -65,8 +65,14 @@ describe('a record', () => {
   })
 
   it('may have a header with the name of what every object has', () => {
-    const body = new Decoder(writeRecord({ headers: { valueOf: 'a' } }).buffer).readVarIntBytes()
-    expect(readRecord(new Decoder(body), context).headers).toEqual({ valueOf: 'a' })
+    const inherited = Object.getOwnPropertyNames(Object.prototype).filter((member) => member !== '__proto__')
+    expect(inherited).toContain('valueOf')
+    for (const member of inherited) {
+      for (const value of ['a', ['a', 'b']]) {
+        const body = new Decoder(writeRecord({ headers: { [member]: value } }).buffer).readVarIntBytes()
+        expect(readRecord(new Decoder(body), context).headers).toEqual({ [member]: value })
+      }
+    }
   })
 
   it('that ends too soon is refused', () => {

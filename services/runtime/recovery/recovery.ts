@@ -31,6 +31,8 @@ const NOTE_EVERY_MS = 5_000
  * is at once: what is not confirmed yet is published again by another service that comes to the same slot.
  */
 const CONFIRM_EVERY_MS = 4
+/** What nobody waits for is confirmed by a look that is made for something else, if one is within this time. */
+const CONFIRM_WITHIN_MS = 50
 
 /** For a step of a catch-up to end before the process does. */
 const STOP_MS = 1_000
@@ -73,6 +75,8 @@ export interface Fence {
    * have begun before. By a look at the log that begins after the call.
    */
   confirm(term: Term): Promise<boolean>
+  /** The same for what nobody waits for: some milliseconds later, by the look of another where there is one. */
+  confirmLater(term: Term): Promise<boolean>
 }
 
 export class Recovery implements Fence {
@@ -83,7 +87,10 @@ export class Recovery implements Fence {
   #next = 0n
   #stopped = false
   #waiting: ((term: Term) => void)[] = []
+  /** That has not begun. */
   #look: Promise<boolean> | null = null
+  /** Who waits for a look that somebody else needs. */
+  #joining: PromiseWithResolvers<boolean> | null = null
   #looking: Promise<unknown> = Promise.resolve()
   #lookedAt = -CONFIRM_EVERY_MS
   #wake: () => void = () => undefined
@@ -120,9 +127,31 @@ export class Recovery implements Fence {
   }
 
   async confirm(term: Term): Promise<boolean> {
-    this.#look ??= this.#lookSoon()
-    const unchanged = await this.#look
-    return unchanged && this.#term === term
+    return (await this.#nextLook()) && this.#term === term
+  }
+
+  async confirmLater(term: Term): Promise<boolean> {
+    return (await (this.#look ?? this.#anothersLook())) && this.#term === term
+  }
+
+  #nextLook(): Promise<boolean> {
+    if (!this.#look) {
+      this.#look = this.#lookSoon()
+      this.#joining?.resolve(this.#look)
+      this.#joining = null
+    }
+    return this.#look
+  }
+
+  #anothersLook(): Promise<boolean> {
+    if (!this.#joining) {
+      const joining = Promise.withResolvers<boolean>()
+      this.#joining = joining
+      setTimeout(() => {
+        if (this.#joining === joining) void this.#nextLook()
+      }, CONFIRM_WITHIN_MS)
+    }
+    return this.#joining.promise
   }
 
   async #lookSoon(): Promise<boolean> {

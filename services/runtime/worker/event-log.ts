@@ -21,7 +21,7 @@ export interface EventLogDeps {
   readonly log: Log
   readonly store: Store
   readonly wire: Wire
-  readonly fence: Fence
+  readonly fence: Pick<Fence, 'confirm'>
 }
 
 /** Events of a slot, by version. */
@@ -38,7 +38,7 @@ export class EventLog {
   readonly #log: Log
   readonly #store: Store
   readonly #wire: Wire
-  readonly #fence: Fence
+  readonly #fence: Pick<Fence, 'confirm'>
   readonly #headers: Headers
   readonly term: Term
   /** By slot, and by version. Each waits for those before it. Bounded by the transactions in flight. */

@@ -5,7 +5,7 @@ import type { CallOperation, PublishOperation } from '../../protocol/operations.
 import { scopeKey } from '../../core/transaction/scope.ts'
 import { LogError, type LogRecord } from '../../ports/log.ts'
 import { hashOf } from '../event-hash.ts'
-import type { Term } from '../recovery/recovery.ts'
+import type { Fence, Term } from '../recovery/recovery.ts'
 import { TOPIC } from '../topics.ts'
 import { EventLog, type EventLogDeps, type Outbox, type Publication } from './event-log.ts'
 import type { Job } from './job.ts'
@@ -14,6 +14,7 @@ import type { RoundSlots } from './round-slots.ts'
 import type { RetryReason, RoundsObserver } from './rounds-observer.ts'
 
 export interface PublicationsDeps extends EventLogDeps {
+  readonly fence: Fence
   readonly observer: RoundsObserver
 }
 
@@ -138,7 +139,7 @@ export class Publications {
       return
     }
     // A reply that may be void for its reader is none: the request must not be taken for answered.
-    const counts = await fence.confirm(term)
+    const counts = await fence.confirmLater(term)
     for (const job of jobs) {
       if (counts) this.#then.finish(job)
       else this.#then.retry(job, 'store')

@@ -139,6 +139,11 @@ async function runStory(
 }
 
 /** '' when nothing is wrong. */
+function confirmAll(): void {
+  for (const confirm of ['confirm', 'confirmLater'] as const)
+    vi.spyOn(Recovery.prototype, confirm).mockResolvedValue(true)
+}
+
 function complaintOf(seed: number, story: Story): Promise<string> {
   return runStory(seed, story).then(
     () => '',
@@ -189,8 +194,7 @@ describe('workers whose store loses what it had', () => {
   ])(
     'would be noticed to be wrong with one that %s',
     async (mistake, complaint, story = {}) => {
-      if (mistake === 'calls-before-pending-is-sure-to-count')
-        vi.spyOn(Recovery.prototype, 'confirm').mockResolvedValue(true)
+      if (mistake === 'calls-before-pending-is-sure-to-count') confirmAll()
       let noticed = ''
       for (let seed = 1; seed <= MISTAKE_SEEDS && !complaint.test(noticed); seed++) {
         noticed = await complaintOf(seed, { rounds: 4, losses: LOSSES, here: false, elsewhere: 2, mistake, ...story })
@@ -203,9 +207,7 @@ describe('workers whose store loses what it had', () => {
   it.each(MISTAKES)(
     'would be noticed to be wrong with one that %s',
     async (mistake) => {
-      if (mistake === 'takes-the-acknowledged-for-valid') {
-        vi.spyOn(Recovery.prototype, 'confirm').mockResolvedValue(true)
-      }
+      if (mistake === 'takes-the-acknowledged-for-valid') confirmAll()
       let noticed = ''
       let seed = 1
       for (; seed <= MISTAKE_SEEDS && noticed === ''; seed++) {

@@ -103,7 +103,7 @@ class Cluster {
     return new Rounds({
       log: this.#log(),
       store: this.#slow(),
-      fence: { open: async () => this.#term, confirm: async () => true },
+      fence: { open: async () => this.#term, confirm: async () => true, confirmLater: async () => true },
       wire,
       rulesId: 'r',
       maxRound: 5,

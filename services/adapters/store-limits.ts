@@ -24,7 +24,7 @@ export const MAX_NAME_LENGTH = 256
 
 const SLOT = /^[A-Za-z0-9@._:~-]+$/
 /** Of any kind but those that the stores use themselves. */
-const NAME = /^(?!(?:version|outbox|count|store)(?::|$))[a-z]+(:[A-Za-z0-9@._:~-]+)?$/
+const NAME = /^(?!(?:version|base|outbox|count|store)(?::|$))[a-z]+(:[A-Za-z0-9@._:~-]+)?$/
 
 /** @throws RangeError when a slot or name is not plain, or there is too much of something. */
 export function checkReads(reads: readonly SlotRead[]): void {
@@ -46,6 +46,8 @@ export function checkUnits(units: readonly Unit[]): void {
     checkSlot(unit.slot)
     if (unit.nextTag === '' || unit.nextTag === unit.expectedTag) throw new RangeError('a unit raises the version')
     if (unit.nextTag.includes('\n')) throw new RangeError('a tag is one line')
+    if (unit.nextBase.includes('\n')) throw new RangeError("a slot's base is one line")
+    checkValue(unit.nextBase)
     checkEntries(unit.absent.length + unit.writes.length)
     for (const name of unit.absent) checkName(name)
     for (const write of unit.writes) {

@@ -19,8 +19,11 @@ export interface StoreNotes {
   readonly term: string
   /** By partition of the events. */
   readonly progress: Progress
-  /** A `clear` was begun and not ended: it is to be done again before anything else is made of this store. */
-  readonly clearing: boolean
+  /**
+   * To be cleared before anything else is made of it: a `clear` was begun and not ended, or a release that writes slots
+   * in another form was here. No term is admitted then.
+   */
+  readonly unusable: boolean
 }
 
 /** What a slot becomes by events of the log. */
@@ -28,6 +31,7 @@ export interface SlotRestore {
   readonly slot: string
   readonly expectedTag: string
   readonly nextTag: string
+  readonly nextBase: string
   readonly writes: readonly EntryWrite[]
 }
 
@@ -42,7 +46,7 @@ export interface ClaimRestore {
 /** One entry as the store holds it, for dumps. */
 export interface HeldEntry {
   readonly slot: string
-  /** As in `SlotView.entries`; 'version' for the slot's tag. */
+  /** As in `SlotView.entries`; 'version' for the slot's tag, 'base' for its base where it has one. */
   readonly name: string
   readonly value: string
   /** Unix milliseconds until memory is freed; null for never. */
@@ -78,10 +82,13 @@ export interface StoreUpkeep {
   admit(owner: string, term: string): Promise<void>
   /**
    * Forget every version, outbox, entry of these kinds and all notes but the seizure, which is prolonged meanwhile. The
-   * data has a new identity then, and the generation rises. Noted as `clearing` while it lasts.
+   * data has a new identity then, and the generation rises. Noted as `unusable` while it lasts.
    */
   clear(owner: string, ttlMs: number, kinds: ReadonlySet<string>): Promise<void>
-  /** Everything held, in no order, entries of one slot not together. Not one moment: for a store at rest. */
+  /**
+   * Everything held, in no order, entries of one slot not together. Not one moment: for a store at rest. @throws
+   * StoreError also when another release wrote it.
+   */
   held(): AsyncIterable<HeldEntry>
 }
 

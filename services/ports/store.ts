@@ -1,4 +1,5 @@
-// The store: slots of named entries, each slot with one version. A cache of the log: see ARCHITECTURE.md.
+// The store: slots, each with one version, one text that is read and written with it, and named entries. A cache of the
+// log: see ARCHITECTURE.md.
 // A failed call throws StoreError; it never looks like an absent entry.
 
 /**
@@ -26,6 +27,8 @@ export interface OutboxEntry {
 export interface SlotView {
   readonly slot: string
   readonly tag: SlotTag
+  /** What the unit of this version left as the slot's base, '' before the first. */
+  readonly base: string
   /** Entries by name; absent ones are not in it. `claim` is in it when it was named or claimed. */
   readonly entries: ReadonlyMap<string, string>
   /** Events of the slot that are not known to be on the log, by version, oldest first. */
@@ -55,6 +58,8 @@ export interface Unit {
   readonly slot: string
   readonly expectedTag: SlotTag
   readonly nextTag: SlotTag
+  /** One line: what the slot's base is then. */
+  readonly nextBase: string
   /** Entries that must still be absent. */
   readonly absent: readonly string[]
   readonly writes: readonly EntryWrite[]

@@ -5,7 +5,7 @@ import type { SlotState } from '../core/subject/state.ts'
 import type { Command } from '../core/transaction/command.ts'
 import type { Outcome } from '../core/transaction/outcome.ts'
 import { scopeKey } from '../core/transaction/scope.ts'
-import { cardTokenName, LIVE, outcomeName } from './entries.ts'
+import { cardTokenName, outcomeName } from './entries.ts'
 import { load, publish, type Part, type ReplyBody, type Shell } from './operations.ts'
 
 /** Whom a reply answers. */
@@ -38,11 +38,9 @@ function withCharge(reply: ReplyBody, original: Outcome | undefined): ReplyBody 
   return { ...reply, charge, authorizationNumber, decidedAt }
 }
 
-/** Entries besides the outcome that a reply shows of. */
+/** Entries besides the outcome that a reply shows of; of tokens the base tells. */
 function namesShown(command: Command): string[] {
   switch (command.kind) {
-    case 'TOKEN_GENERATION':
-      return [LIVE]
     case 'CARD_TOKENIZATION':
       return [cardTokenName(command.tokenHash)]
     case 'CHARGE_REFUND':

@@ -1,5 +1,6 @@
-// A slot's state as the store's named entries: names, texts, and how long memory may hold them. Validity never rests on
-// these expiries; they only free memory, and always later than anything that is still decided by data.
+// A slot's state as the store has it: a base, which is read and written with the version, and named entries, of which a
+// slot may have many: names, texts, and how long memory may hold them. Validity never rests on these expiries; they only
+// free memory, and always later than anything that is still decided by data.
 
 import type { Account, AccountType } from '../core/account/account.ts'
 import type { CardToken, OrderHold, SecretKind } from '../core/card-token/card-token.ts'
@@ -13,26 +14,22 @@ import type { TransactionCode } from '../core/transaction/codes.ts'
 import type { Claim, Outcome, Pending, VerdictRecord } from '../core/transaction/outcome.ts'
 import type { EntryWrite, SlotView } from '../ports/store.ts'
 
-export const GUARD = 'guard'
-export const LIVE = 'live'
-export const CARD = 'card'
 export const CLAIM = 'claim'
 export const tokenName = (hash: string): string => `token:${hash}`
-export const accountName = (type: AccountType): string => `account:${type}`
 export const outcomeName = (scope: string): string => `outcome:${scope}`
 export const verdictName = (scope: string): string => `verdict:${scope}`
 export const pendingName = (scope: string): string => `pending:${scope}`
 export const cardTokenName = (hash: string): string => `cardtoken:${hash}`
 export const orderName = (hash: string): string => `order:${hash}`
 
-/** What the entries of a slot are called, up to the colon. */
+/** What the parts of a base are called, by themselves; in an older form of the store they were entries. */
+const BASE_KINDS = ['guard', 'live', 'card', 'account'] as const
+
+/** What the entries of a slot are called, or were, up to the colon. */
 export const ENTRY_KINDS: ReadonlySet<string> = new Set([
-  GUARD,
-  LIVE,
-  CARD,
+  ...BASE_KINDS,
   CLAIM,
   'token',
-  'account',
   'outcome',
   'verdict',
   'pending',
@@ -75,11 +72,55 @@ export function tagOf(state: Pick<SlotState, 'version' | 'head'>): string {
 /** The state that a view shows. */
 export function stateOf(view: SlotView): SlotState {
   const dot = view.tag.indexOf('.')
-  const start =
-    dot < 0
-      ? emptySlot(view.slot)
-      : { ...emptySlot(view.slot), version: Number(view.tag.slice(0, dot)), head: view.tag.slice(dot + 1) }
-  return withEntries(start, view.entries)
+  if (dot < 0) return withEntries(emptySlot(view.slot), view.entries)
+  const version = { version: Number(view.tag.slice(0, dot)), head: view.tag.slice(dot + 1) }
+  return withEntries(withBase({ ...emptySlot(view.slot), ...version }, view.base), view.entries)
+}
+
+/** Small, and needed by nearly every decision on the slot. Parts that say nothing are left out. */
+interface Base {
+  readonly guard?: Guard
+  readonly live?: readonly LiveToken[]
+  readonly card?: Card
+  readonly accounts?: Readonly<Partial<Record<AccountType, Account>>>
+}
+
+/** A slot's base as the store has it: one line, '' where there is nothing to say. */
+export function baseOf({ guard, live, card, accounts }: SlotState): string {
+  const base: Base = {
+    ...(isOpen(guard) ? {} : { guard }),
+    ...(live.length === 0 ? {} : { live }),
+    ...(card === null ? {} : { card }),
+    ...(accounts.size === 0 ? {} : { accounts: Object.fromEntries(accounts) }),
+  }
+  const text = JSON.stringify(base)
+  return text === '{}' ? '' : text
+}
+
+/** The state with this base. */
+export function withBase(state: SlotState, base: string): SlotState {
+  if (base === '') return state
+  const { guard = OPEN_GUARD, live = [], card = null, accounts = {} } = JSON.parse(base) as Base
+  return { ...state, guard, live, card, accounts: new Map(Object.entries(accounts) as [AccountType, Account][]) }
+}
+
+/** The parts of a base one by one, each with a name and a text as an entry has, for whoever shows or compares slots. */
+export function partsOf(base: string): EntryWrite[] {
+  if (base === '') return []
+  const { guard, live, card, accounts = {} } = JSON.parse(base) as Base
+  const part = (name: string, value: unknown, expiresAt: number | null = null) =>
+    value === undefined ? [] : [{ name, value: JSON.stringify(value), expiresAt }]
+  const ends = live?.map((token) => token.expiresAt) ?? []
+  return [
+    ...part('guard', guard),
+    ...part('live', live, Math.max(...ends) + TOKEN_SLACK_MS),
+    ...part('card', card),
+    ...Object.entries(accounts).flatMap(([type, account]) => part(`account:${type}`, account)),
+  ]
+}
+
+function isOpen({ wrongAt, lockedUntil }: Guard): boolean {
+  return wrongAt.length === 0 && lockedUntil === 0
 }
 
 /** A used token as the store keeps it: as long as most are. */
@@ -121,23 +162,11 @@ export function withEntries(state: SlotState, entries: ReadonlyMap<string, strin
     }
     const value: unknown = JSON.parse(text)
     switch (kind) {
-      case 'guard':
-        next.guard = value as Guard
-        break
-      case 'live':
-        next.live = value as LiveToken[]
-        break
-      case 'card':
-        next.card = value as Card
-        break
       case 'claim':
         next.claim = value as Claim
         break
       case 'token':
         next.tokens = own(next.tokens, state.tokens).set(rest, value as Token)
-        break
-      case 'account':
-        next.accounts = own(next.accounts, state.accounts).set(rest as AccountType, value as Account)
         break
       case 'outcome':
         next.outcomes = own(next.outcomes, state.outcomes).set(rest, value as Outcome)
@@ -168,7 +197,7 @@ function own<K, V>(map: ReadonlyMap<K, V>, shared: ReadonlyMap<K, V>): Map<K, V>
   return map === shared ? new Map(map) : (map as Map<K, V>)
 }
 
-/** What has to be written so that the store shows `after` where it showed `before`. */
+/** What has to be written besides the base so that the store shows `after` where it showed `before`. */
 export function writesBetween(before: SlotState, after: SlotState, now: number, rules: Rules): EntryWrite[] {
   const writes: EntryWrite[] = []
   const put = (name: string, value: unknown, expiresAt: number | null) =>
@@ -176,21 +205,11 @@ export function writesBetween(before: SlotState, after: SlotState, now: number, 
   const until = (code: TransactionCode) => now + retentionMs(code, rules) + SLACK_MS
   const remembered = now + rules.outcomeRetentionMs + SLACK_MS
 
-  if (after.guard !== before.guard) {
-    if (after.guard === OPEN_GUARD) writes.push({ name: GUARD, value: null, expiresAt: null })
-    else put(GUARD, after.guard, null)
-  }
-  if (after.live !== before.live) {
-    if (after.live.length === 0) writes.push({ name: LIVE, value: null, expiresAt: null })
-    else put(LIVE, after.live, Math.max(...after.live.map((token) => token.expiresAt)) + TOKEN_SLACK_MS)
-  }
-  if (after.card !== before.card) put(CARD, after.card, null)
   if (after.claim !== before.claim) put(CLAIM, after.claim, remembered + CLAIM_EXTRA_MS)
   eachChanged(before.tokens, after.tokens, (hash, token) => {
     const kept = token.state === 'live' ? token.expiresAt + EXPIRED_TOKEN_MEMORY_MS + TOKEN_SLACK_MS : remembered
     put(tokenName(hash), token, kept)
   })
-  eachChanged(before.accounts, after.accounts, (type, account) => put(accountName(type), account, null))
   eachChanged(before.outcomes, after.outcomes, (scope, outcome) =>
     put(outcomeName(scope), outcome, until(outcome.transactionCode)),
   )

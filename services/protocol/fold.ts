@@ -7,20 +7,8 @@ import type { DecisionEvent } from '../core/subject/event.ts'
 import type { Fact } from '../core/subject/fact.ts'
 import type { Rules } from '../core/subject/rules.ts'
 import type { SlotState } from '../core/subject/state.ts'
-import { OPEN_GUARD } from '../core/guard/guard.ts'
 import type { EntryWrite } from '../ports/store.ts'
-import {
-  accountName,
-  CARD,
-  cardTokenName,
-  GUARD,
-  LIVE,
-  orderName,
-  outcomeName,
-  pendingName,
-  tokenName,
-  writesBetween,
-} from './entries.ts'
+import { cardTokenName, orderName, outcomeName, pendingName, tokenName, writesBetween } from './entries.ts'
 
 /** The store and the log tell of a slot what cannot both be true. Not retryable. */
 export class FoldError extends Error {
@@ -40,11 +28,12 @@ export class FoldError extends Error {
 
 export interface Folded {
   readonly after: SlotState
+  /** Besides the base. */
   readonly writes: readonly EntryWrite[]
 }
 
 /**
- * The entries that must be known before these events of one slot can be applied to it. Those that are not in the store
+ * The entries that must be known, besides the base, before these events of one slot can be applied to it. Those that are not in the store
  * any more are over.
  * @param at the slot's version, beyond which events are applied and make entries themselves; null when it is not known:
  * any of these events may be in the store already.
@@ -69,29 +58,25 @@ export function namesFor(events: readonly DecisionEvent[], at: number | null): R
 
 function namesForFact(fact: Fact): string[] {
   switch (fact.kind) {
-    case 'token-issued':
-      return [LIVE]
     case 'token-spent':
     case 'token-ended':
     case 'token-claimed':
-      return [LIVE, tokenName(fact.hash)]
+      return [tokenName(fact.hash)]
     case 'card-token-spent':
       return [cardTokenName(fact.hash)]
     case 'undo-wanted':
       return [pendingName(fact.scope)]
     case 'order-freed':
       return [orderName(fact.hash)]
-    case 'account-debited':
-    case 'account-credited':
-      return [accountName(fact.accountType)]
-    case 'card-state-changed':
-      return [CARD]
     case 'outcome-undone':
     case 'refund-recorded':
       return [outcomeName(fact.scope)]
+    case 'token-issued':
     case 'guard-changed':
-      return [GUARD]
     case 'account-opened':
+    case 'account-debited':
+    case 'account-credited':
+    case 'card-state-changed':
     case 'card-registered':
     case 'outcome-recorded':
     case 'verdict-recorded':
@@ -143,12 +128,6 @@ function apply(state: SlotState, fact: Fact): SlotState {
     case 'card-token-spent':
       return state.cardTokens.has(fact.hash) ? evolve(state, fact) : state
     default:
-      return evolve(state, plain(fact))
+      return evolve(state, fact)
   }
-}
-
-/** An open guard is told by identity where it is written. */
-function plain(fact: Fact): Fact {
-  if (fact.kind !== 'guard-changed' || fact.guard.wrongAt.length > 0 || fact.guard.lockedUntil > 0) return fact
-  return { ...fact, guard: OPEN_GUARD }
 }

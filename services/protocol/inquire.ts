@@ -4,7 +4,7 @@ import { secretName } from '../core/card-token/card-token.ts'
 import type { SlotState } from '../core/subject/state.ts'
 import type { Inquiry } from '../core/transaction/command.ts'
 import { scopeKey, scopeSlot, type Scope } from '../core/transaction/scope.ts'
-import { cardTokenName, CLAIM, LIVE, outcomeName } from './entries.ts'
+import { cardTokenName, CLAIM, outcomeName } from './entries.ts'
 import { replyOf } from './emit.ts'
 import {
   ContentionError,
@@ -34,7 +34,7 @@ export function* inquire({ of, inquiryId }: Inquiry, shell: Shell): Protocol {
 
 /** Entries besides the outcome that the reply shows of. */
 function namesShown({ transactionCode, consecutive: tokenHash }: Scope): readonly string[] {
-  if (transactionCode !== 'CARD_TOKENIZATION') return [LIVE]
+  if (transactionCode !== 'CARD_TOKENIZATION') return []
   return [cardTokenName(tokenHash), secretName('cardkey', tokenHash)]
 }
 

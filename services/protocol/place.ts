@@ -11,7 +11,7 @@ import {
 import type { SeenOutside } from '../core/subject/event.ts'
 import type { ProtectedNumber, SubjectUnlock } from '../core/transaction/command.ts'
 import type { Placed } from '../core/transaction/decide-placed.ts'
-import { accountName, CARD, cardTokenName, GUARD, LIVE, pendingName, tokenName } from './entries.ts'
+import { cardTokenName, pendingName, tokenName } from './entries.ts'
 import { loadSettled, type Part, type Shell } from './operations.ts'
 
 export interface Place {
@@ -56,38 +56,26 @@ export function* placeOf(command: Placed, presented: string, shell: Shell): Part
   }
 }
 
-/** Entries of the subject's slot that a decision on this command may look at or change. */
+/** Entries of the subject's slot that a decision on this command may look at or change, besides its base. */
 export function subjectNames(command: Placed, tokenHashes: readonly string[]): string[] {
   switch (command.kind) {
     case 'CARD_REGISTRATION':
     case 'CARD_STATE_CHANGE':
-      return [CARD]
     case 'ACCOUNT_OPENING':
     case 'ACCOUNT_CREDIT':
-      return [accountName(command.accountType)]
     case 'SUBJECT_UNLOCK':
-      return [GUARD]
+      return []
     case 'TOKEN_CLAIM':
     case 'TOKEN_CANCELLATION':
-      return tokenNames(tokenHashes)
+    case 'TOKEN_GENERATION':
+      return tokenHashes.map(tokenName)
     case 'CARD_TOKENIZATION':
       return [cardTokenName(command.tokenHash)]
-    case 'TOKEN_GENERATION':
-      return [LIVE, ...tokenHashes.map(tokenName)]
     case 'TOKEN_PURCHASE':
     case 'TOKEN_WITHDRAWAL':
       // A repeat may have been told otherwise about the card's range: what is pending is seen in any case.
-      return [
-        ...tokenNames(tokenHashes),
-        pendingName(scopeKey(command.scope)),
-        ...(command.remote ? [] : [accountName(command.accountType)]),
-      ]
+      return [...tokenHashes.map(tokenName), pendingName(scopeKey(command.scope))]
   }
-}
-
-/** Entries by which a presented token is judged, on the subject's slot or the terminal's. */
-export function tokenNames(tokenHashes: readonly string[]): string[] {
-  return [GUARD, LIVE, ...tokenHashes.map(tokenName)]
 }
 
 /** The subject that is locked, found as for a purchase: by document, card or terminal. */
@@ -107,6 +95,6 @@ function subjectOf(card: ProtectedNumber, seen: SeenOutside['card']): string {
 
 function* loadCard(card: ProtectedNumber): Part<NonNullable<SeenOutside['card']>> {
   const slot = cardRecordSlot(card.hash)
-  const { version, card: record } = (yield* loadSettled([{ slot, names: [CARD] }])).state(slot)
+  const { version, card: record } = (yield* loadSettled([{ slot, names: [] }])).state(slot)
   return { slot, version, record }
 }

@@ -15,8 +15,8 @@ import type { Decision } from '../core/transaction/decision.ts'
 import type { Claim } from '../core/transaction/outcome.ts'
 import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideLateOriginal } from '../core/undoing/decide-late-original.ts'
-import { CLAIM, outcomeName, readStandIn, verdictName } from './entries.ts'
-import { placeOf, subjectNames, tokenNames } from './place.ts'
+import { CLAIM, outcomeName, readStandIn, tokenName, verdictName } from './entries.ts'
+import { placeOf, subjectNames } from './place.ts'
 import { plainDraw } from './draw.ts'
 import { emit, refuse } from './emit.ts'
 import {
@@ -211,7 +211,7 @@ function asksFor({ command, scope }: Job, claim: OwnClaim, drawn: Drawn): SlotAs
   if (claim.tokenSlot === undefined) return [{ slot: claim.slot, names: [outcome, ...subjectNames(command, hashes)] }]
   return [
     { slot: claim.slot, names: [outcome, ...subjectNames(command, [])] },
-    { slot: claim.tokenSlot, names: [verdictName(scope), ...tokenNames(hashes)] },
+    { slot: claim.tokenSlot, names: [verdictName(scope), ...hashes.map(tokenName)] },
   ]
 }
 

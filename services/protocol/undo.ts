@@ -7,7 +7,7 @@ import { scopeKey, scopeSlot } from '../core/transaction/scope.ts'
 import { decideTokenUndone, decideUndoing, decideUndoingUnknown } from '../core/undoing/decide-undoing.ts'
 import { plainDraw } from './draw.ts'
 import { reverse } from './remote.ts'
-import { accountName, CLAIM, LIVE, outcomeName, pendingName, tokenName, verdictName } from './entries.ts'
+import { CLAIM, outcomeName, pendingName, tokenName, verdictName } from './entries.ts'
 import { emit, refuse } from './emit.ts'
 import {
   commit,
@@ -75,7 +75,7 @@ function* undoUnknown({ command, shell, scope, ownClaim }: Undo, state: SlotStat
 /** Steps 3 to 5: the original has a subject; undo it there, in one unit. */
 function* undoClaimed(job: Undo, claim: OriginalClaim): Part<Answer> {
   const { command, shell, scope, original, ownClaim } = job
-  const first = (yield* load([{ slot: claim.slot, names: [outcomeName(scope), outcomeName(original), LIVE] }])).state(
+  const first = (yield* load([{ slot: claim.slot, names: [outcomeName(scope), outcomeName(original)] }])).state(
     claim.slot,
   )
   if (first.outcomes.has(scope)) return 'done'
@@ -83,7 +83,7 @@ function* undoClaimed(job: Undo, claim: OriginalClaim): Part<Answer> {
   if (!decided && command.kind === 'REVERSAL' && claim.tokenSlot !== undefined) {
     if ((yield* closeToken(job, claim, claim.tokenSlot)) === 'conflict') return 'conflict'
   }
-  const names = [outcomeName(scope), outcomeName(original), pendingName(original), LIVE, ...undoneNames(decided)]
+  const names = [outcomeName(scope), outcomeName(original), pendingName(original), ...undoneNames(decided)]
   const state = (yield* load([{ slot: claim.slot, names }])).state(claim.slot)
   if (state.outcomes.has(scope)) return 'done'
   if (state.outcomes.has(original) !== (decided !== undefined)) return 'conflict'
@@ -119,9 +119,7 @@ function* closeToken(job: Undo, claim: OriginalClaim, tokenSlot: string): Part<A
   return yield* publish([{ slot: tokenSlot, version: state.version + 1 }])
 }
 
-/** Entries that undoing this outcome changes. */
+/** Entries that undoing this outcome changes, besides the base. */
 function undoneNames(outcome: Outcome | undefined): string[] {
-  if (!outcome) return []
-  if (outcome.token) return [tokenName(outcome.token.hash)]
-  return outcome.accountType === undefined ? [] : [accountName(outcome.accountType)]
+  return outcome?.token ? [tokenName(outcome.token.hash)] : []
 }

@@ -107,7 +107,11 @@ export function holderSlot({ type, number }: { readonly type: string; readonly n
 
 /** Centavos in an account as Redis has them. */
 export async function storedBalance(stack: Stack, slot: string, accountType = '10'): Promise<number> {
-  const [text] = await askRedis(stack.servers.redisUrl, [['GET', `account:{${slot}}:${accountType}`]])
-  if (!Buffer.isBuffer(text)) throw new Error(`Redis has no account ${accountType} of ${slot}`)
-  return (JSON.parse(text.toString()) as { readonly balanceMinor: number }).balanceMinor
+  const [version] = await askRedis(stack.servers.redisUrl, [['GET', `version:{${slot}}`]])
+  const base = JSON.parse(String(version).split('\n')[1] || '{}') as {
+    readonly accounts?: Record<string, { readonly balanceMinor: number }>
+  }
+  const account = base.accounts?.[accountType]
+  if (!account) throw new Error(`Redis has no account ${accountType} of ${slot}`)
+  return account.balanceMinor
 }

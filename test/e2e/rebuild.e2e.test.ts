@@ -211,10 +211,15 @@ describe('a store that loses what it had, under load', () => {
 
   it('is found damaged and made again by the command line, and is then as before', async () => {
     const before = await expectStoreEqualsLog()
-    const balance = (await askRedis(stack.servers.redisUrl, [['KEYS', 'account:*']]))[0] as readonly Buffer[]
-    await askRedis(stack.servers.redisUrl, [
-      ['SET', String(balance[0]), '{"type":"10","balanceMinor":1}'],
-      ['DEL', String(balance[1])],
+    const { redisUrl } = stack.servers
+    const keysLike = async (pattern: string) => (await askRedis(redisUrl, [['KEYS', pattern]]))[0] as readonly Buffer[]
+    const outcome = String((await keysLike('outcome:*'))[0])
+    const versions = (await keysLike('version:*')).map(String)
+    const texts = (await askRedis(redisUrl, [['MGET', ...versions]]))[0] as readonly Buffer[]
+    const at = texts.findIndex((text) => text.includes('"accounts"'))
+    await askRedis(redisUrl, [
+      ['SET', String(versions[at]), String(texts[at]).replace(/"balanceMinor":\d+/, '"balanceMinor":1')],
+      ['DEL', outcome],
       ['SET', 'guard:{D.nobody}', '{}'],
     ])
     const damaged = await stack.run('services/cli/audit.ts', ['rebuild', '--check'])

@@ -75,7 +75,7 @@ async function outboxes({ servers: { redisUrl } }: Stack): Promise<readonly stri
   const [values] = await askRedis(redisUrl, [['MGET', ...(keys as readonly Buffer[]).map(String)]])
   return (values as readonly (Buffer | null)[])
     .map((value) => value?.toString('latin1') ?? '')
-    .filter((value) => value.includes('\n'))
+    .filter((value) => value.split('\n')[2])
 }
 
 /**

@@ -35,6 +35,7 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       slot,
       expectedTag: version === 1 ? '' : `${version - 1}:h${version - 1}`,
       nextTag: `${version}:h${version}`,
+      nextBase: `base ${version}`,
       absent: [],
       writes,
       event: { version, event: bytes(version, 0, 255) },
@@ -61,7 +62,7 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       it('shows a slot that was never written as empty, with tag "" and the present generation', async () => {
         const slot = test.freshSlot()
         const seen = await view(slot, 'guard', 'token:abc')
-        expect(seen).toMatchObject({ slot, tag: '', outbox: [], generation: test.store.generation })
+        expect(seen).toMatchObject({ slot, tag: '', base: '', outbox: [], generation: test.store.generation })
         expect(seen.entries.size).toBe(0)
       })
 
@@ -93,9 +94,9 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       it('keeps text of any alphabet as it was written', async () => {
         const slot = test.freshSlot()
         const text = '{"ñ":"día ✓ 💳","nul":"\u0000"}'
-        await test.store.commit([unit(slot, 1, [put('card', text), put('guard', '')])])
+        await test.store.commit([unit(slot, 1, [put('card', text), put('guard', '')], { nextBase: text })])
         const seen = await view(slot, 'card', 'guard')
-        expect(seen.entries.get('card')).toBe(text)
+        expect([seen.entries.get('card'), seen.base]).toEqual([text, text])
         expect(seen.entries.get('guard')).toBe('')
       })
 
@@ -186,7 +187,7 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
           ['account:10', '5'],
           ['live', 'l2'],
         ])
-        expect(seen.tag).toBe('2:h2')
+        expect(seen).toMatchObject({ tag: '2:h2', base: 'base 2' })
       })
 
       it('changes nothing of a unit whose version is not the present one', async () => {
@@ -198,7 +199,7 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         expect(await test.store.commit([late, ahead, forked])).toEqual(['conflict', 'conflict', 'conflict'])
         const seen = await view(slot, 'guard', 'live')
         expect([...seen.entries]).toEqual([['guard', 'g1']])
-        expect(seen.tag).toBe('1:h1')
+        expect(seen).toMatchObject({ tag: '1:h1', base: 'base 1' })
         expect(seen.outbox.map((entry) => entry.version)).toEqual([1])
       })
 
@@ -263,7 +264,8 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
 
       it('refuses a unit that would not raise the version, and sends nothing of its call', async () => {
         const slot = test.freshSlot()
-        await expect(test.store.commit([unit(slot, 1), unit(slot, 2, [], { nextTag: '' })])).rejects.toThrow(RangeError)
+        for (const odd of [{ nextTag: '' }, { nextTag: '2\n' }, { nextBase: 'two\nlines' }])
+          await expect(test.store.commit([unit(slot, 1), unit(slot, 2, [], odd)])).rejects.toThrow(RangeError)
         expect((await view(slot)).tag).toBe('')
       })
 
@@ -272,7 +274,7 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         for (const odd of ['', `${slot}}{x`, `${slot}\n`, 'x'.repeat(300)]) {
           await expect(test.store.load([{ slot: odd, names: [] }])).rejects.toThrow(RangeError)
         }
-        for (const odd of ['', 'guard:', 'Guard', 'guard:{x}', 'version', 'outbox:1']) {
+        for (const odd of ['', 'guard:', 'Guard', 'guard:{x}', 'version', 'base', 'outbox:1']) {
           await expect(test.store.load([{ slot, names: [odd] }])).rejects.toThrow(RangeError)
           await expect(test.store.commit([unit(slot, 1, [put(odd, 'x')])])).rejects.toThrow(RangeError)
         }
@@ -306,7 +308,7 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
           { slot: a, versions: [1, 3] },
           { slot: b, versions: [] },
         ])
-        expect((await view(a)).outbox.map((entry) => entry.version)).toEqual([2, 4])
+        expect(await view(a)).toMatchObject({ base: 'base 4', outbox: [{ version: 2 }, { version: 4 }] })
         expect((await view(b)).outbox.map((entry) => entry.version)).toEqual([1, 2, 3, 4])
       })
 
@@ -319,7 +321,9 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         ])
         await test.store.acknowledge([{ slot: test.freshSlot(), versions: [9] }])
         await test.store.acknowledge([{ slot, versions: [] }])
-        expect(await view(slot)).toMatchObject({ tag: '1:h1', outbox: [] })
+        expect(await view(slot)).toMatchObject({ tag: '1:h1', base: 'base 1', outbox: [] })
+        await test.store.commit([unit(slot, 2, [], { nextBase: '' })])
+        expect((await view(slot)).base).toBe('')
       })
     })
 

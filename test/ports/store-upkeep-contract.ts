@@ -25,6 +25,7 @@ export function storeUpkeepContract(title: string, start: () => Promise<UpkeepUn
       slot: 'S.1',
       expectedTag: version === 1 ? '' : `${version - 1}.h`,
       nextTag: `${version}.h`,
+      nextBase: `{"b":${version}}`,
       absent: [],
       writes: [{ name: 'guard', value: `"${version}"`, expiresAt: null }],
       event: { version, event: Uint8Array.of(version) },
@@ -78,7 +79,7 @@ export function storeUpkeepContract(title: string, start: () => Promise<UpkeepUn
       await upkeep.advance({ owner: OWNER }, at(5n))
       await upkeep.admit(OWNER, '3.run')
       await upkeep.advance({ term: '3.run' }, at(9n))
-      expect(await upkeep.notes()).toEqual({ term: '3.run', progress: at(9n), clearing: false })
+      expect(await upkeep.notes()).toEqual({ term: '3.run', progress: at(9n), unusable: false })
       await expect(upkeep.advance({ term: '2.run' }, at(99n))).rejects.toThrow(StoreError)
       await test.reconnect()
       expect((await upkeep.notes()).progress).toEqual(at(9n))
@@ -93,18 +94,24 @@ export function storeUpkeepContract(title: string, start: () => Promise<UpkeepUn
         slot: 'S.1',
         expectedTag,
         nextTag: '3.h',
+        nextBase: value,
         writes: [{ name: 'guard', value, expiresAt: null }],
       })
       expect(await store.upkeep.restore(claims, [restore('2.h', '"no"'), restore('1.h', '"yes"')])).toEqual([
         'conflict',
         'committed',
       ])
-      expect(await view()).toMatchObject({ tag: '3.h', outbox: [], entries: new Map([['guard', '"yes"']]) })
+      expect(await view()).toMatchObject({
+        tag: '3.h',
+        base: '"yes"',
+        outbox: [],
+        entries: new Map([['guard', '"yes"']]),
+      })
       const [peeked] = await store.upkeep.peek([{ slot: '@S', names: ['claim'] }])
       expect(peeked?.entries.get('claim')).toBe('"first"')
       const held = []
       for await (const entry of store.upkeep.held()) held.push(`${entry.slot} ${entry.name} ${entry.value}`)
-      expect(held.toSorted()).toEqual(['@S claim "first"', 'S.1 guard "yes"', 'S.1 version 3.h'])
+      expect(held.toSorted()).toEqual(['@S claim "first"', 'S.1 base "yes"', 'S.1 guard "yes"', 'S.1 version 3.h'])
     })
 
     it('forgets everything of the kinds named when it is cleared, and is other data then', async () => {
@@ -116,8 +123,8 @@ export function storeUpkeepContract(title: string, start: () => Promise<UpkeepUn
       await store.upkeep.clear(OWNER, TTL_MS, KINDS)
       await test.reconnect()
       expect(store.runId).not.toBe(runId)
-      expect(await view()).toMatchObject({ tag: '', outbox: [], entries: new Map() })
-      expect(await store.upkeep.notes()).toEqual({ term: '', progress: new Map(), clearing: false })
+      expect(await view()).toMatchObject({ tag: '', base: '', outbox: [], entries: new Map() })
+      expect(await store.upkeep.notes()).toEqual({ term: '', progress: new Map(), unusable: false })
       expect(await store.upkeep.seize('other', TTL_MS)).toBe(false)
     })
   })

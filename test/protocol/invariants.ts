@@ -132,10 +132,6 @@ function isOnLog(world: Run, scope: string, eventsBefore: number, refused: boole
 async function checkStore(world: Run, slots: ReadonlyMap<string, SlotState>): Promise<void> {
   for (const [slot, state] of slots) {
     const names = [
-      'guard',
-      'live',
-      'card',
-      ...[...state.accounts.keys()].map((type) => `account:${type}`),
       ...[...state.tokens.keys()].map((hash) => `token:${hash}`),
       ...[...state.outcomes.keys()].map((scope) => `outcome:${scope}`),
       ...[...state.verdicts.keys()].map((scope) => `verdict:${scope}`),
@@ -146,11 +142,16 @@ async function checkStore(world: Run, slots: ReadonlyMap<string, SlotState>): Pr
     const [view] = await world.store.load([{ slot, names }])
     if (view?.tag !== `${state.version}.${state.head}`)
       throw new Error(`${slot}: store at ${view?.tag}, log at ${state.version}`)
+    const { guard, live, card, accounts } = state
+    const base = canonical({
+      guard: guard.wrongAt.length > 0 || guard.lockedUntil > 0 ? guard : undefined,
+      live: live.length > 0 ? live : undefined,
+      card: card ?? undefined,
+      accounts: accounts.size > 0 ? Object.fromEntries(accounts) : undefined,
+    })
+    const held = canonical(JSON.parse(view.base || '{}'))
+    if (held !== base) throw new Error(`${slot} base: store ${held}, rebuilt from the log ${base}`)
     const expected = new Map<string, unknown>()
-    if (state.guard.wrongAt.length > 0 || state.guard.lockedUntil > 0) expected.set('guard', state.guard)
-    if (state.live.length > 0) expected.set('live', state.live)
-    if (state.card) expected.set('card', state.card)
-    for (const [type, account] of state.accounts) expected.set(`account:${type}`, account)
     for (const [hash, token] of state.tokens) expected.set(`token:${hash}`, token)
     for (const [scope, outcome] of state.outcomes) expected.set(`outcome:${scope}`, outcome)
     for (const [scope, verdict] of state.verdicts) expected.set(`verdict:${scope}`, verdict)

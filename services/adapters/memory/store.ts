@@ -57,6 +57,7 @@ export interface Entry {
 
 export interface Slot {
   tag: string
+  base: string
   readonly entries: Map<string, Entry>
   readonly outbox: Map<number, Uint8Array>
 }
@@ -189,7 +190,7 @@ class InMemoryStore implements MemoryStore {
   dump(): ReadonlyMap<string, string> {
     const all = new Map<string, string>()
     for (const [id, slot] of this.#slots) {
-      if (slot.tag !== '') all.set(`version:{${id}}`, slot.tag)
+      if (slot.tag !== '') all.set(`version:{${id}}`, `${slot.tag}\n${slot.base}\n`)
       for (const [name, entry] of slot.entries) {
         const kind = kindOf(name)
         if (this.#alive(entry)) all.set(`${kind}:{${id}}${name.slice(kind.length)}`, entry.value)
@@ -245,7 +246,7 @@ class InMemoryStore implements MemoryStore {
     const outbox: OutboxEntry[] = []
     for (const [version, event] of slot?.outbox ?? []) outbox.push({ version, event: event.slice() })
     outbox.sort((a, b) => a.version - b.version)
-    return { slot: id, tag: slot?.tag ?? '', entries, outbox, generation: this.#generation }
+    return { slot: id, tag: slot?.tag ?? '', base: slot?.base ?? '', entries, outbox, generation: this.#generation }
   }
 
   #claim(id: string, value: string | null, expiresAt: number): void {
@@ -270,6 +271,7 @@ class InMemoryStore implements MemoryStore {
       else slot.entries.set(name, { value, expiresAt })
     }
     slot.tag = unit.nextTag
+    slot.base = unit.nextBase
     slot.outbox.set(unit.event.version, unit.event.event.slice())
     return 'committed'
   }
@@ -283,7 +285,7 @@ class InMemoryStore implements MemoryStore {
   #slot(id: string): Slot {
     let slot = this.#slots.get(id)
     if (!slot) {
-      slot = { tag: '', entries: new Map(), outbox: new Map() }
+      slot = { tag: '', base: '', entries: new Map(), outbox: new Map() }
       this.#slots.set(id, slot)
     }
     return slot
@@ -317,8 +319,8 @@ class InMemoryStore implements MemoryStore {
 
 function copySlots(slots: ReadonlyMap<string, Slot>): Map<string, Slot> {
   const copies = new Map<string, Slot>()
-  for (const [id, { tag, entries, outbox }] of slots) {
-    copies.set(id, { tag, entries: new Map(entries), outbox: new Map(outbox) })
+  for (const [id, { tag, base, entries, outbox }] of slots) {
+    copies.set(id, { tag, base, entries: new Map(entries), outbox: new Map(outbox) })
   }
   return copies
 }

@@ -74,7 +74,7 @@ export class MemoryUpkeep implements StoreUpkeep {
     return this.#inside.answer('notes', () => ({
       term: this.kept.term,
       progress: new Map(this.kept.progress),
-      clearing: false,
+      unusable: false,
     }))
   }
 
@@ -122,6 +122,7 @@ export class MemoryUpkeep implements StoreUpkeep {
       this.kept = { ...this.kept, term: '', progress: new Map() }
       for (const [id, slot] of this.#inside.slots()) {
         slot.tag = ''
+        slot.base = ''
         slot.outbox.clear()
         for (const name of slot.entries.keys()) if (kinds.has(kindOf(name))) slot.entries.delete(name)
         if (slot.entries.size === 0) this.#inside.slots().delete(id)
@@ -131,13 +132,14 @@ export class MemoryUpkeep implements StoreUpkeep {
   }
 
   async *held(): AsyncGenerator<HeldEntry> {
-    for (const [slot, { tag, entries }] of this.#inside.slots()) {
+    for (const [slot, { tag, base, entries }] of this.#inside.slots()) {
       if (tag !== '') yield { slot, name: 'version', value: tag, expiresAt: null }
+      if (base !== '') yield { slot, name: 'base', value: base, expiresAt: null }
       for (const [name, entry] of entries) if (this.#inside.alive(entry)) yield { slot, name, ...entry }
     }
   }
 
-  #restore({ slot: id, expectedTag, nextTag, writes }: SlotRestore): CommitResult {
+  #restore({ slot: id, expectedTag, nextTag, nextBase, writes }: SlotRestore): CommitResult {
     if ((this.#inside.slots().get(id)?.tag ?? '') !== expectedTag) return 'conflict'
     const slot = this.#inside.slot(id)
     for (const { name, value, expiresAt } of writes) {
@@ -145,6 +147,7 @@ export class MemoryUpkeep implements StoreUpkeep {
       else slot.entries.set(name, { value, expiresAt })
     }
     slot.tag = nextTag
+    slot.base = nextBase
     slot.outbox.clear()
     return 'committed'
   }

@@ -1,9 +1,10 @@
 // One connection to Redis: what it is connected to, since when, and pipelines with a deadline.
 // It never resends a command, and no error of ioredis leaves it, since those carry the command's arguments.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { Redis, type ChainableCommander, type Command } from 'ioredis'
 import { StoreError } from '../../ports/store.ts'
+import { newDataId } from './names.ts'
 import { PackedCommand } from './packed-command.ts'
 import { SCRIPTS, type ScriptCall } from './scripts.ts'
 
@@ -193,13 +194,12 @@ export class RedisConnection {
   async #begin(): Promise<void> {
     const generation = this.#generation
     try {
-      const fresh = randomBytes(12).toString('base64url')
       const results = await this.#exec('INFO', (pipeline) => {
         pipeline
           .info('server')
           .info('memory')
           .info('replication')
-          .set(this.#options.marker, fresh, 'NX')
+          .set(this.#options.marker, newDataId(), 'NX')
           .get(this.#options.marker)
       })
       const [server, memory, replication, , marker] = results.map((result) => String(this.reply('INFO', result)))

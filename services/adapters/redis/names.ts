@@ -1,11 +1,28 @@
-// Key names. All keys of a slot share its hash tag.
+// Key names, and the marker that names the data. All keys of a slot share its hash tag.
 
+import { randomBytes } from 'node:crypto'
 import { kindOf } from '../store-limits.ts'
+
+/**
+ * In which form slots are written. One more whenever a release writes what an older one cannot read, or the other way
+ * round: a store of another form is cleared, and made anew from the log.
+ */
+const FORM = '2:'
+
+/** The value of a marker: the form, and what no other data has. */
+export function newDataId(): string {
+  return FORM + randomBytes(12).toString('base64url')
+}
+
+/** Whether slots beside a marker of this value are written as this release does. */
+export function isOurForm(dataId: string): boolean {
+  return dataId.startsWith(FORM)
+}
 
 export interface KeyNames {
   /** `guard` of slot S is at `guard:{S}`, `token:abc` at `token:{S}:abc`. */
   entry(slot: string, name: string): string
-  /** Holds the slot's tag and its outbox. */
+  /** Holds the slot's tag, its base and its outbox. */
   version(slot: string): string
   counter(key: string): string
   /** Identity of the data: gone or other when the store was emptied in place. */

@@ -26,16 +26,18 @@ function script(lua: string): Script {
 }
 
 /**
- * What scripts that change versions begin with. A version's key holds the slot's tag and its outbox, so that both are
- * read and written at one moment: the tag; then, where events are not known to be on the log, a line feed and for each
- * `version:length:` and its bytes. `write` reads what `addWrites` has added.
+ * What scripts that change versions begin with. A version's key holds the slot's tag, its base and its outbox, so that
+ * all are read and written at one moment: two lines, and for each event that is not known to be on the log
+ * `version:length:` and its bytes. `parts` gives the tag, both lines, and the outbox; `write` reads what `addWrites` has
+ * added.
  */
 const SLOT = `#!lua
 local function parts(held)
-  local line = string.find(held, '\\n', 1, true)
-  if not line then return held, '' end
-  return string.sub(held, 1, line - 1), string.sub(held, line + 1)
+  local first = string.find(held, '\\n', 1, true)
+  local second = string.find(held, '\\n', first + 1, true)
+  return string.sub(held, 1, first - 1), string.sub(held, 1, second), string.sub(held, second + 1)
 end
+local function get(key) return redis.call('GET', key) or '\\n\\n' end
 local function write(key, arg, count)
   for at = 0, count - 1 do
     local name, expiry, value = KEYS[key + at], ARGV[arg + 2 * at], ARGV[arg + 2 * at + 1]
@@ -56,7 +58,7 @@ export function addWrites(call: ScriptCall, writes: readonly EntryWrite[], keyOf
 
 /**
  * Write units in their order, each on its own. KEYS: term, then for each unit version, the entries that must be absent,
- * the entries to write. ARGV: term, then for each unit expected tag, next tag, event as the outbox has it, count of
+ * the entries to write. ARGV: term, then for each unit expected tag, next lines, event as the outbox has it, count of
  * absent entries, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 for a conflict; -1
  * under another term. Nothing that it writes can fail by the type of a key. One script for many, since each costs the
  * client and Redis as much as a unit.
@@ -67,12 +69,12 @@ local results = {}
 local key, arg = 2, 2
 while arg <= #ARGV do
   local absent, writes = tonumber(ARGV[arg + 3]), tonumber(ARGV[arg + 4])
-  local tag, outbox = parts(redis.call('GET', KEYS[key]) or '')
+  local tag, _, outbox = parts(get(KEYS[key]))
   local fits = tag == ARGV[arg]
   if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 1, key + absent)) == 0 end
   if fits then
     write(key + 1 + absent, arg + 5, writes)
-    redis.call('SET', KEYS[key], ARGV[arg + 1] .. '\\n' .. outbox .. ARGV[arg + 2])
+    redis.call('SET', KEYS[key], ARGV[arg + 1] .. outbox .. ARGV[arg + 2])
   end
   results[#results + 1] = fits and 1 or 0
   key = key + 1 + absent + writes
@@ -98,7 +100,7 @@ export const FORGET = script(`${SLOT}
 local arg = 1
 for key = 1, #KEYS do
   local count = tonumber(ARGV[arg])
-  local tag, outbox = parts(redis.call('GET', KEYS[key]) or '')
+  local _, lines, outbox = parts(get(KEYS[key]))
   if outbox ~= '' then
     local gone, kept, at = {}, {}, 1
     for i = arg + 1, arg + count do gone[ARGV[i]] = true end
@@ -107,7 +109,7 @@ for key = 1, #KEYS do
       if not gone[version] then kept[#kept + 1] = string.sub(outbox, at, head + length) end
       at = head + length + 1
     end
-    redis.call('SET', KEYS[key], #kept == 0 and tag or tag .. '\\n' .. table.concat(kept))
+    redis.call('SET', KEYS[key], lines .. table.concat(kept))
   end
   arg = arg + 1 + count
 end
@@ -115,7 +117,7 @@ return #KEYS`)
 
 /**
  * Write what the log says of slots. KEYS: for each slot version, the entries to write. ARGV: for each expected tag, next
- * tag, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 when the slot is elsewhere.
+ * lines, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 when the slot is elsewhere.
  * Events that were waiting in the outbox lie before those of the log, so they are on it.
  */
 export const RESTORE = script(`${SLOT}
@@ -123,7 +125,7 @@ local results = {}
 local key, arg = 1, 1
 while arg <= #ARGV do
   local writes = tonumber(ARGV[arg + 2])
-  local fits = parts(redis.call('GET', KEYS[key]) or '') == ARGV[arg]
+  local fits = parts(get(KEYS[key])) == ARGV[arg]
   if fits then
     write(key + 1, arg + 3, writes)
     redis.call('SET', KEYS[key], ARGV[arg + 1])

@@ -1,9 +1,9 @@
 // How slots are read: one command for many, which reads each at one moment, its outbox with it.
 //
-// The key of a version holds the slot's tag and the events that are not known to be on the log, as the scripts write it:
-// the tag alone; or the tag, a line feed, and for each event `version:length:` and its bytes.
+// The key of a version holds the slot's tag, its base and the events that are not known to be on the log, as the scripts
+// write it: two lines, and for each event `version:length:` and its bytes.
 
-import type { OutboxEntry, SlotRead, SlotTag, SlotView } from '../../ports/store.ts'
+import type { OutboxEntry, SlotRead, SlotView, Unit } from '../../ports/store.ts'
 import type { KeyNames } from './names.ts'
 import { PackedCommand } from './packed-command.ts'
 
@@ -28,13 +28,13 @@ export function slotViews(
 ): readonly SlotView[] {
   let at = 0
   return reads.map((read) => {
-    const { tag, outbox } = readVersion(values[at++] ?? null)
+    const version = readVersion(values[at++] ?? null)
     const entries = new Map<string, string>()
     for (const name of namesRead(read)) {
       const value = values[at++]
       if (value) entries.set(name, value.toString())
     }
-    return { slot: read.slot, tag, entries, outbox, generation }
+    return { slot: read.slot, ...version, entries, generation }
   })
 }
 
@@ -43,25 +43,29 @@ export function outboxBytes({ version, event }: OutboxEntry): Buffer {
   return Buffer.concat([Buffer.from(`${version}:${event.length}:`), event])
 }
 
-/** The tag alone. */
-export function tagIn(held: string): SlotTag {
-  return held.split('\n', 1)[0] ?? ''
+/** Tag and base as they stand before an outbox. */
+export function versionLines({ nextTag, nextBase }: Pick<Unit, 'nextTag' | 'nextBase'>): string {
+  return `${nextTag}\n${nextBase}\n`
 }
 
 /** @returns the events oldest first; '' and none where there is no version yet. */
-function readVersion(held: Buffer | null): { readonly tag: SlotTag; readonly outbox: readonly OutboxEntry[] } {
-  if (!held) return { tag: '', outbox: [] }
-  const line = held.indexOf(LINE_FEED)
-  if (line < 0) return { tag: held.toString(), outbox: [] }
+export function readVersion(held: Buffer | null): Pick<SlotView, 'tag' | 'base' | 'outbox'> {
+  if (!held) return { tag: '', base: '', outbox: [] }
+  const first = held.indexOf(LINE_FEED)
+  const second = held.indexOf(LINE_FEED, first + 1)
   const outbox: OutboxEntry[] = []
-  for (let at = line + 1; at < held.length;) {
+  for (let at = second + 1; at < held.length;) {
     const colon = held.indexOf(COLON, at)
     const start = held.indexOf(COLON, colon + 1) + 1
     const end = start + Number(held.toString('latin1', colon + 1, start - 1))
     outbox.push({ version: Number(held.toString('latin1', at, colon)), event: held.subarray(start, end) })
     at = end
   }
-  return { tag: held.toString('latin1', 0, line), outbox: outbox.sort((a, b) => a.version - b.version) }
+  return {
+    tag: held.toString('latin1', 0, first),
+    base: held.toString('utf8', first + 1, second),
+    outbox: outbox.sort((a, b) => a.version - b.version),
+  }
 }
 
 /** Where a claim is to be set it is read too. */

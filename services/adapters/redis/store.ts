@@ -25,7 +25,7 @@ import {
 import { RedisConnection, type ConnectionLog, type Fill, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
 import { addWrites, CLAIM, COMMIT, FORGET, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
-import { outboxBytes, slotCommand, slotViews } from './slot-views.ts'
+import { outboxBytes, slotCommand, slotViews, versionLines } from './slot-views.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -211,10 +211,11 @@ class RedisStore implements RecoverableStore {
   #commitOf(units: readonly Unit[]): ScriptCall {
     const { term, version, entry } = this.#names
     const call: ScriptCall = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
-    for (const { slot, expectedTag, nextTag, absent, writes, event } of units) {
+    for (const unit of units) {
+      const { slot, expectedTag, absent, writes, event } = unit
       call.keys.push(version(slot))
       for (const name of absent) call.keys.push(entry(slot, name))
-      call.args.push(expectedTag, nextTag, outboxBytes(event), absent.length, writes.length)
+      call.args.push(expectedTag, versionLines(unit), outboxBytes(event), absent.length, writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }
     return call

@@ -1,7 +1,6 @@
 // Brings the store on Redis up to the log: its notes, writes of what was folded from the log, and dumps. One node: the
 // term, the marker and the progress are keys of that node, and each write of a catch-up is durable before its note is.
 
-import { randomBytes } from 'node:crypto'
 import { StoreError, type CommitResult, type SlotRead, type SlotView } from '../../ports/store.ts'
 import type {
   ClaimRestore,
@@ -15,12 +14,14 @@ import type {
 } from '../../ports/store-upkeep.ts'
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
 import type { RedisConnection } from './connection.ts'
-import type { KeyNames } from './names.ts'
-import { slotCommand, slotViews, tagIn } from './slot-views.ts'
+import { isOurForm, newDataId, type KeyNames } from './names.ts'
+import { readVersion, slotCommand, slotViews, versionLines } from './slot-views.ts'
 import { addWrites, NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
 
 /** Keys of one step of a scan. */
 const SCAN_COUNT = 1_000
+const ANOTHER_FORM =
+  'another release wrote this store; start a worker of this one, or rebuild it: both make it anew from the log'
 /** Kinds of keys that are no entry of a slot. */
 const NO_ENTRIES: ReadonlySet<string> = new Set(['count', 'store'])
 
@@ -53,7 +54,12 @@ export class RedisUpkeep implements StoreUpkeep {
     const positions = Object.entries((progress ?? {}) as Record<string, string>).map(
       ([partition, text]) => [Number(partition), positionOf(text)] as const,
     )
-    return { term: typeof term === 'string' ? term : '', progress: new Map(positions), clearing: clearing !== null }
+    const ours = isOurForm(this.#connection.dataId)
+    return {
+      term: ours && typeof term === 'string' ? term : '',
+      progress: new Map(positions),
+      unusable: !ours || clearing !== null,
+    }
   }
 
   async seize(owner: string, ttlMs: number): Promise<boolean> {
@@ -104,7 +110,7 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async clear(owner: string, ttlMs: number, kinds: ReadonlySet<string>): Promise<void> {
-    const fresh = randomBytes(12).toString('base64url')
+    const fresh = newDataId()
     await this.#note({ owner }, 'clear', fresh)
     const ours = (key: string) => {
       const kind = kindOf(this.#names.parse(key)?.name ?? '')
@@ -127,6 +133,8 @@ export class RedisUpkeep implements StoreUpkeep {
   }
 
   async *held(): AsyncGenerator<HeldEntry> {
+    const { dataId } = this.#connection
+    if (dataId !== '' && !isOurForm(dataId)) throw new StoreError(`held: ${ANOTHER_FORM}`)
     for await (const keys of this.#scan()) {
       const named = keys.flatMap((key) => {
         const entry = this.#names.parse(key)
@@ -134,14 +142,19 @@ export class RedisUpkeep implements StoreUpkeep {
       })
       if (named.length === 0) continue
       const results = await this.#connection.run('held', (pipeline) => {
-        for (const { key } of named) pipeline.get(key).pexpiretime(key)
+        for (const { key } of named) pipeline.getBuffer(key).pexpiretime(key)
       })
       for (const [i, { slot, name }] of named.entries()) {
         const value = this.#connection.reply('held', results[2 * i])
         const expiresAt = Number(this.#connection.reply('held', results[2 * i + 1]))
-        if (typeof value !== 'string') continue
-        const shown = name === 'version' ? tagIn(value) : value
-        yield { slot, name, value: shown, expiresAt: expiresAt > 0 ? expiresAt : null }
+        if (!Buffer.isBuffer(value)) continue
+        if (name !== 'version') {
+          yield { slot, name, value: value.toString(), expiresAt: expiresAt > 0 ? expiresAt : null }
+          continue
+        }
+        const { tag, base } = readVersion(value)
+        yield { slot, name, value: tag, expiresAt: null }
+        if (base !== '') yield { slot, name: 'base', value: base, expiresAt: null }
       }
     }
   }
@@ -163,9 +176,10 @@ export class RedisUpkeep implements StoreUpkeep {
   async #restore(slots: readonly SlotRestore[]): Promise<readonly unknown[]> {
     const { version, entry } = this.#names
     const call: ScriptCall = { script: RESTORE, keys: [], args: [] }
-    for (const { slot, expectedTag, nextTag, writes } of slots) {
+    for (const restored of slots) {
+      const { slot, expectedTag, writes } = restored
       call.keys.push(version(slot))
-      call.args.push(expectedTag, nextTag, writes.length)
+      call.args.push(expectedTag, versionLines(restored), writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }
     return (await this.#run('restore', call)) as readonly unknown[]

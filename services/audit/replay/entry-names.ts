@@ -1,17 +1,12 @@
-// Which entries of a slot an event may rest on or change: more than the worker loads, never less.
+// Which entries of a slot an event may rest on or change, besides its base: more than the worker loads, never less.
 
-import { ACCOUNT_TYPES } from '../../core/account/account.ts'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import type { Fact } from '../../core/subject/fact.ts'
 import type { SlotState } from '../../core/subject/state.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
 import {
-  accountName,
-  CARD,
   cardTokenName,
   CLAIM,
-  GUARD,
-  LIVE,
   orderName,
   outcomeName,
   pendingName,
@@ -19,10 +14,8 @@ import {
   verdictName,
 } from '../../protocol/entries.ts'
 
-const ALWAYS = [GUARD, LIVE, CARD, CLAIM, ...ACCOUNT_TYPES.map(accountName)]
-
 export function namesOf({ command, drawn, facts }: DecisionEvent): ReadonlySet<string> {
-  const names = new Set(ALWAYS)
+  const names = new Set([CLAIM])
   const scopes = 'original' in command ? [command.scope, command.original] : [command.scope]
   for (const scope of scopes.map(scopeKey)) for (const name of namesOfScope(scope)) names.add(name)
   for (const hash of drawn.presented) names.add(tokenName(hash))

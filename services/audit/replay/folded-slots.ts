@@ -1,11 +1,11 @@
-// The slots as the store had them when each event was decided: entries with the expiries that the worker gives them.
+// The slots as the store had them when each event was decided: bases, and entries with the expiries that the worker gives.
 // Holds only what a partition's events have left, since every slot's events are in one partition.
 
 import { evolveAll } from '../../core/subject/evolve.ts'
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import type { Rules } from '../../core/subject/rules.ts'
 import { emptySlot, type SlotState } from '../../core/subject/state.ts'
-import { withEntries, writesBetween } from '../../protocol/entries.ts'
+import { baseOf, withBase, withEntries, writesBetween } from '../../protocol/entries.ts'
 import { namesOf, tokenNamesOf } from './entry-names.ts'
 
 interface Entry {
@@ -19,6 +19,7 @@ interface Slot {
   head: string
   /** Whether every event from the first on was folded. */
   complete: boolean
+  base: string
   readonly entries: Map<string, Entry>
 }
 
@@ -61,7 +62,7 @@ export class FoldedSlots {
     const slot = this.#slots.get(event.slot)
     if (!slot) return emptySlot(event.slot)
     const start = { ...emptySlot(event.slot), version: slot.version, head: slot.head }
-    const state = withEntries(start, shown(slot, namesOf(event), now))
+    const state = withEntries(withBase(start, slot.base), shown(slot, namesOf(event), now))
     return withEntries(state, shown(slot, tokenNamesOf(event, state), now))
   }
 
@@ -86,6 +87,7 @@ export class FoldedSlots {
     this.#sweepSometimes(now)
     try {
       const after = { ...evolveAll(before, event.facts), version: event.version, head: hash }
+      slot.base = baseOf(after)
       for (const { name, value, expiresAt } of writesBetween(before, after, now, rules)) {
         if (value === null) slot.entries.delete(name)
         else slot.entries.set(name, { text: value, expiresAt })
@@ -101,7 +103,7 @@ export class FoldedSlots {
   skipTo({ slot: id, version }: DecisionEvent, hash: string): void {
     const slot = this.#slot(id)
     slot.entries.clear()
-    Object.assign(slot, { version, head: hash, complete: false })
+    Object.assign(slot, { base: '', version, head: hash, complete: false })
   }
 
   /** Forget everything: the next partition has other slots. */
@@ -117,7 +119,7 @@ export class FoldedSlots {
   #slot(id: string): Slot {
     const found = this.#slots.get(id)
     if (found) return found
-    const slot: Slot = { version: 0, head: '', complete: true, entries: new Map() }
+    const slot: Slot = { version: 0, head: '', complete: true, base: '', entries: new Map() }
     this.#slots.set(id, slot)
     return slot
   }

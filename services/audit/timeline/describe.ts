@@ -12,7 +12,7 @@ import type { LiveToken, Token } from '../../core/token/token.ts'
 import type { Command, ProtectedNumber } from '../../core/transaction/command.ts'
 import type { Claim, Outcome, Pending, VerdictRecord } from '../../core/transaction/outcome.ts'
 import { scopeKey } from '../../core/transaction/scope.ts'
-import { writesBetween } from '../../protocol/entries.ts'
+import { baseOf, partsOf, writesBetween } from '../../protocol/entries.ts'
 
 export interface Change {
   /** Name of the entry, such as `account:10`. */
@@ -51,7 +51,7 @@ export function changesBetween(before: SlotState, after: SlotState): readonly Ch
 
 /** The slot as the store writes it, from nothing. */
 function entriesOf(state: SlotState): ReadonlyMap<string, string> {
-  const writes = writesBetween(emptySlot(state.id), state, 0, DEFAULT_RULES)
+  const writes = [...partsOf(baseOf(state)), ...writesBetween(emptySlot(state.id), state, 0, DEFAULT_RULES)]
   return new Map(writes.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const])))
 }
 
@@ -79,7 +79,7 @@ function nameOf(entry: string): string {
 }
 
 function described(entry: string, text: string | undefined): string {
-  if (text === undefined) return 'none'
+  if (text === undefined) return entry === 'guard' || entry === 'live' ? '0' : 'none'
   const value: unknown = JSON.parse(text)
   switch (split(entry)[0]) {
     case 'guard':

@@ -8,6 +8,7 @@ import type { Rules } from '../../core/subject/rules.ts'
 import type { Log } from '../../ports/log.ts'
 import type { HeldEntry, StoreUpkeep } from '../../ports/store-upkeep.ts'
 import type { Wire } from '../../ports/wire.ts'
+import { partsOf } from '../../protocol/entries.ts'
 import { TOPIC } from '../topics.ts'
 import { catchUp, SEIZED_MS, type CatchUpState } from './catch-up.ts'
 import { endsOf } from './recovery.ts'
@@ -42,8 +43,9 @@ function isSecret({ name }: HeldEntry): boolean {
 /** What a store holds, but for secrets. */
 export async function dumpStore(upkeep: Pick<StoreUpkeep, 'held'>, group: Group = ALL_SLOTS): Promise<Dump> {
   const dump = new Map<string, { value: string; expiresAt: number | null }>()
-  for await (const entry of upkeep.held()) {
-    if (inGroup(entry.slot, group) && !isSecret(entry))
+  for await (const held of upkeep.held()) {
+    if (!inGroup(held.slot, group) || isSecret(held)) continue
+    for (const entry of partsHeld(held))
       dump.set(lineName(entry), { value: canonical(entry), expiresAt: entry.expiresAt })
   }
   return dump
@@ -113,6 +115,17 @@ export function differences(log: Dump, store: Dump, now: number): readonly Diffe
 
 function isOver({ expiresAt }: { readonly expiresAt: number | null }, now: number): boolean {
   return expiresAt !== null && expiresAt <= now + SLACK_MS
+}
+
+/** A base part by part: so a line says what it is about, and what is over of it can be left out. */
+function partsHeld(held: HeldEntry): readonly HeldEntry[] {
+  if (held.name !== 'base') return [held]
+  return partsOf(held.value).map(({ name, value, expiresAt }) => ({
+    slot: held.slot,
+    name,
+    value: value ?? '',
+    expiresAt,
+  }))
 }
 
 function lineName({ slot, name }: HeldEntry): string {

@@ -250,9 +250,9 @@ export class Recovery implements Fence {
         return this.#enter({ ...meanwhile, generation }, 0, started)
       }
       await upkeep.suspend(owner)
-      const { progress, clearing } = await upkeep.notes()
-      // Somebody died who emptied it: half of a slot would pass for all of it. The connection is made anew by this.
-      if (clearing) return await upkeep.clear(owner, SEIZED_MS, ENTRY_KINDS)
+      const { progress, unusable } = await upkeep.notes()
+      // Half of a slot would pass for all of it. The connection is made anew by this.
+      if (unusable) return await upkeep.clear(owner, SEIZED_MS, ENTRY_KINDS)
       const { runId } = store
       const { latest } = this.#history
       const epoch = latest?.runId === runId ? latest : await this.#propose(runId)

@@ -3,7 +3,7 @@
 
 import { kindOf } from '../../adapters/store-limits.ts'
 import { foldEvent, namesFor } from '../../protocol/fold.ts'
-import { claimExpiresAt, claimText, stateOf, tagOf, withEntries } from '../../protocol/entries.ts'
+import { baseOf, claimExpiresAt, claimText, stateOf, tagOf, withEntries } from '../../protocol/entries.ts'
 import type { AuthorizationEvent, ClaimRef, DecisionEvent } from '../../core/subject/event.ts'
 import type { Rules } from '../../core/subject/rules.ts'
 import { emptySlot, type SlotState } from '../../core/subject/state.ts'
@@ -161,7 +161,8 @@ export class Restorer {
       }
     }
     if (state === from) return []
-    const restore = { slot, expectedTag: tagOf(from), nextTag: tagOf(state), writes: [...writes.values()] }
+    const tags = { expectedTag: tagOf(from), nextTag: tagOf(state) }
+    const restore = { slot, ...tags, nextBase: baseOf(state), writes: [...writes.values()] }
     return [{ restore, cached: { state: pruned(state), known: known === 'all' ? known : names } }]
   }
 

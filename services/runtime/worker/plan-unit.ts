@@ -2,7 +2,7 @@
 
 import type { DecisionEvent } from '../../core/subject/event.ts'
 import { RULE_VERSION, type Rules } from '../../core/subject/rules.ts'
-import { CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
+import { baseOf, CLAIM, tagOf, writesBetween } from '../../protocol/entries.ts'
 import type { Command } from '../../core/transaction/command.ts'
 import type { CommitOperation } from '../../protocol/operations.ts'
 import type { Unit } from '../../ports/store.ts'
@@ -50,6 +50,7 @@ export function planUnit(operation: CommitOperation, slots: RoundSlots, context:
     slot: state.id,
     expectedTag: tagOf(state),
     nextTag: tagOf(committed),
+    nextBase: baseOf(committed),
     absent: operation.claimAbsent ? [CLAIM] : [],
     writes: writesBetween(before, committed, drawn.now, context.rules),
     event: pending,

@@ -33,6 +33,7 @@ describe('the hooks of the store in memory', () => {
     slot,
     expectedTag: version === 1 ? '' : `${version - 1}`,
     nextTag: `${version}`,
+    nextBase: '',
     absent: [],
     generation,
     writes: [{ name: 'guard', value, expiresAt: null }],
@@ -78,7 +79,7 @@ describe('the hooks of the store in memory', () => {
     await test.store.load([{ slot: '@A:B:c', names: [], claim: { value: 'f', expiresAt: test.now() + 10 } }])
     await test.store.count([{ key: 'T.x:1', by: 3, expiresAt: test.now() + 10 }])
     expect(Object.fromEntries(test.store.dump())).toEqual({
-      'version:{S}': '1',
+      'version:{S}': '1\n\n',
       'guard:{S}': 'g',
       'outbox:{S}#1': '\u0001',
       'claim:{@A:B:c}': 'f',

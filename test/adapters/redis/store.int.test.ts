@@ -80,6 +80,7 @@ const unit = (store: Store, slot: string, version = 1, value = 'g'): Unit => ({
   slot,
   expectedTag: version === 1 ? '' : `${version - 1}`,
   nextTag: `${version}`,
+  nextBase: '',
   absent: [],
   generation: store.generation,
   writes: [{ name: 'guard', value, expiresAt: null }],
@@ -99,6 +100,7 @@ describe('the keys of the store on Redis', () => {
     await store.commit([
       {
         ...unit(store, 'D.i1.xxx'),
+        nextBase: '{"card":1}',
         writes: [
           { name: 'guard', value: 'g', expiresAt: null },
           { name: 'token:t1.hash', value: 't', expiresAt },
@@ -107,7 +109,7 @@ describe('the keys of the store on Redis', () => {
       },
     ])
     await store.count([{ key: 'T.i1.yyy:7', by: 4, expiresAt }])
-    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1\n1:1:\u0001')
+    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1\n{"card":1}\n1:1:\u0001')
     expect(await admin.get(`${k}guard:{D.i1.xxx}`)).toBe('g')
     expect(await admin.get(`${k}count:{T.i1.yyy:7}`)).toBe('4')
     const timed = [
@@ -120,7 +122,7 @@ describe('the keys of the store on Redis', () => {
     const untimed = ['version:{D.i1.xxx}', 'guard:{D.i1.xxx}']
     for (const key of untimed) expect(await admin.pexpiretime(k + key)).toBe(-1)
     await store.acknowledge([{ slot: 'D.i1.xxx', versions: [1] }])
-    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1')
+    expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1\n{"card":1}\n')
   })
 
   it('are touched by no part of a unit that Redis cannot carry out', async () => {
@@ -157,13 +159,41 @@ describe('a store on Redis that is being emptied', () => {
     await admin.set(`${k}store:owner`, 'second')
     expect(await begun).toBeInstanceOf(StoreError)
     await test.reconnect()
-    expect((await store.upkeep.notes()).clearing).toBe(true)
+    expect((await store.upkeep.notes()).unusable).toBe(true)
     await store.upkeep.clear('second', 60_000, new Set(['guard']))
     await test.reconnect()
-    expect((await store.upkeep.notes()).clearing).toBe(false)
+    expect((await store.upkeep.notes()).unusable).toBe(false)
     const left: string[] = []
     for await (const { slot, name } of store.upkeep.held()) left.push(`${slot} ${name}`)
     expect(left).toEqual([])
+  })
+})
+
+describe('a store on Redis that another release wrote', () => {
+  it('is not read: it says that it has to be cleared, admits nobody, and is ours then', async () => {
+    const test = await start()
+    const { store, admin, keyPrefix: k } = test
+    await store.upkeep.seize('me', 60_000)
+    await store.upkeep.admit('me', '1.run')
+    // As it was before a slot had a base: a marker without a form, and entries that are parts of the base now.
+    await admin.set(`${k}store:marker`, 'bare')
+    await admin.set(`${k}version:{D.x}`, '1.h\n1:1:\u0001')
+    await admin.set(`${k}account:{D.x}:10`, '{}')
+    await expect(store.load([{ slot: 'D.x', names: [] }])).rejects.toThrow(StoreError)
+    await test.reconnect()
+    expect(await store.upkeep.notes()).toMatchObject({ term: '', unusable: true })
+    const held = async () => {
+      const names: string[] = []
+      for await (const { slot, name } of store.upkeep.held()) names.push(`${slot} ${name}`)
+      return names
+    }
+    await expect(held()).rejects.toThrow('another release wrote this store')
+    await store.upkeep.seize('me', 60_000)
+    await store.upkeep.clear('me', 60_000, new Set(['account']))
+    await test.reconnect()
+    expect(await store.upkeep.notes()).toEqual({ term: '', progress: new Map(), unusable: false })
+    expect(await held()).toEqual([])
+    await test.stop()
   })
 })
 

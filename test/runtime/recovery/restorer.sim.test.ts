@@ -65,17 +65,17 @@ it('empties a store again that somebody was emptying, before it is brought up to
   await worker.stop(1_000)
   // Half of a slot: its version says that all of its events are there.
   const account = [...(await dumpStore(b.store.upkeep)).keys()].find((name) => name.includes('account:')) ?? ''
-  const [slot = '', name = ''] = account.split(' ')
+  const [slot = ''] = account.split(' ')
   const [seen] = await b.store.load([{ slot, names: [] }])
-  const gone = { name, value: null, expiresAt: null }
-  await b.store.upkeep.restore([], [{ slot, expectedTag: seen?.tag ?? '', nextTag: seen?.tag ?? '', writes: [gone] }])
+  const tag = seen?.tag ?? ''
+  await b.store.upkeep.restore([], [{ slot, expectedTag: tag, nextTag: tag, nextBase: '', writes: [] }])
   b.store.restart()
-  let clearing = true
+  let unusable = true
   const notes = b.store.upkeep.notes.bind(b.store.upkeep)
   const clear = b.store.upkeep.clear.bind(b.store.upkeep)
-  vi.spyOn(b.store.upkeep, 'notes').mockImplementation(async () => ({ ...(await notes()), clearing }))
+  vi.spyOn(b.store.upkeep, 'notes').mockImplementation(async () => ({ ...(await notes()), unusable }))
   vi.spyOn(b.store.upkeep, 'clear').mockImplementation(async (...args) => {
-    clearing = false
+    unusable = false
     return clear(...args)
   })
   const { worker: next } = await b.worker()

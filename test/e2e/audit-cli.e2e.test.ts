@@ -10,10 +10,10 @@ import { createMemoryLog } from '../../services/adapters/memory/log.ts'
 import { exportLog } from '../../services/audit/export.ts'
 import { logSource } from '../../services/audit/event-source.ts'
 import { lendLog, socketPath, type LogServer } from '../../services/embedded/log-server.ts'
-import type { Log } from '../../services/ports/log.ts'
 import { TOPIC, TOPICS } from '../../services/runtime/topics.ts'
 import { serviceEnv } from './harness.ts'
 import { History, memoryLog, OTHER_KEYS, sign, SIGNING_KEYS } from '../audit/history.ts'
+import { logWith } from '../ports/log-with.ts'
 
 const CLI = new URL('../../services/cli/audit.ts', import.meta.url).pathname
 /** No port of ours: the name of a socket. */
@@ -42,8 +42,7 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
     const foreign = createMemoryLog({ topics: TOPICS })
     foreign.inject(TOPIC.events, 0, { key: 'k', value: Buffer.from('another service writes here') })
     // A log that never ends to be read: what is interrupted must be under way.
-    const slow: Log = {
-      ...clientOf(log),
+    const slow = logWith(log, {
       async *read(topic, partition, from, to) {
         for await (const record of log.read(topic, partition, from, to)) {
           yield record
@@ -51,7 +50,7 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
           if (topic === TOPIC.events) await new Promise((resolve) => setTimeout(resolve, 40))
         }
       },
-    }
+    })
     const logs = { full: log, empty: createMemoryLog({ topics: TOPICS }), foreign, slow }
     for (const [name, one] of Object.entries(logs)) lent.push(await lendLog(one, socket(name as keyof typeof PORTS)))
     await writeFile(join(folder, 'keys.json'), JSON.stringify(publicKeysOf(SIGNING_KEYS)))
@@ -193,18 +192,3 @@ describe('npm run audit', { timeout: PROCESS_MS }, () => {
     expect(await readdir(target)).toEqual([])
   })
 })
-
-function clientOf(log: Log): Log {
-  return {
-    publish: (records) => log.publish(records),
-    consume: (...args) => log.consume(...args),
-    follow: (options) => log.follow(options),
-    read: (...args) => log.read(...args),
-    extent: (...args) => log.extent(...args),
-    end: (...args) => log.end(...args),
-    offsetAt: (...args) => log.offsetAt(...args),
-    partitions: (topic) => log.partitions(topic),
-    ping: () => log.ping(),
-    close: () => log.close(),
-  }
-}

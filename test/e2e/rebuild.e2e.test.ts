@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRedisStore } from '../../services/adapters/redis/store.ts'
 import type { DecisionEvent } from '../../services/core/subject/event.ts'
 import { DEFAULT_RULES } from '../../services/core/subject/rules.ts'
+import { endsOf } from '../../services/runtime/recovery/recovery.ts'
 import { differences, dumpLog, dumpStore, linesOf } from '../../services/runtime/recovery/dump.ts'
 import { publicKeysOf } from '../../services/adapters/keys/signing.ts'
 import { followEvents } from '../../services/consumer/index.ts'
@@ -88,14 +89,13 @@ async function underLoad(warm: number, loss: () => Promise<void>): Promise<void>
 
 /** What the consumer kit hands over, from the beginning to the present end, is none of these. */
 async function expectNotConsumed(approvals: readonly DecisionEvent[]): Promise<void> {
-  const partitions = Array.from({ length: await stack.log.partitions(TOPIC.events) }, (_, n) => n)
-  const ends = await Promise.all(partitions.map(async (n) => (await stack.log.extent(TOPIC.events, n)).end))
-  const reached = partitions.map(() => 0n)
+  const ends = await endsOf(stack.log, TOPIC.events)
+  const reached = ends.map(() => 0n)
   const numbers = new Set<string>()
   const following = await followEvents({
     log: stack.log,
     wire,
-    from: partitions.map(() => 0n),
+    from: ends.map(() => 0n),
     handle: ({ partition, events, next }) => {
       reached[partition] = next
       for (const { authorizationNumber, consecutive } of events)

@@ -9,7 +9,6 @@ import {
   credentials,
   DOCUMENT,
   keysWith,
-  logWith,
   memoryLog,
   GENERATION,
   JSON_HEADERS,
@@ -17,6 +16,7 @@ import {
   type Harness,
   type HarnessOptions,
 } from './harness.ts'
+import { logWith } from '../ports/log-with.ts'
 
 const TOKEN = '918273'
 const SECRETS = [CARD, DOCUMENT, TOKEN, APP.secret]

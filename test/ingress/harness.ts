@@ -28,6 +28,7 @@ import type { Sessions } from '../../services/ports/sessions.ts'
 import type { EvertecAppConfig } from '../../services/runtime/apps.ts'
 import type { AspenAppConfig } from '../../services/runtime/apps-aspen.ts'
 import { TOPIC, TOPICS } from '../../services/runtime/topics.ts'
+import { logWith } from '../ports/log-with.ts'
 
 export const wire = createAvroWire()
 
@@ -127,23 +128,6 @@ export const approve: Answer = () => ({ responseCode: '00', authorizationNumber:
 /** A log in memory with the topics of the service. */
 export function memoryLog(): MemoryLog {
   return createMemoryLog({ topics: TOPICS })
-}
-
-/** A log, with some of its operations done otherwise. */
-export function logWith(log: Log, other: Partial<Log>): Log {
-  return {
-    publish: (records) => log.publish(records),
-    follow: (options) => log.follow(options),
-    consume: (group, topics, eachBatch) => log.consume(group, topics, eachBatch),
-    read: (topic, partition, from, to) => log.read(topic, partition, from, to),
-    extent: (topic, partition) => log.extent(topic, partition),
-    end: (topic, partition) => log.end(topic, partition),
-    offsetAt: (topic, partition, timestamp) => log.offsetAt(topic, partition, timestamp),
-    partitions: (topic) => log.partitions(topic),
-    ping: () => log.ping(),
-    close: () => log.close(),
-    ...other,
-  }
 }
 
 /** The ring, with some of its operations done otherwise. */

@@ -2,7 +2,8 @@
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { LogError } from '../../services/ports/log.ts'
-import { approve, logWith, memoryLog, PURCHASE, startIngress, type Harness, type HarnessOptions } from './harness.ts'
+import { approve, memoryLog, PURCHASE, startIngress, type Harness, type HarnessOptions } from './harness.ts'
+import { logWith } from '../ports/log-with.ts'
 
 let harness: Harness
 const start = async (options?: HarnessOptions) => (harness = await startIngress(options))

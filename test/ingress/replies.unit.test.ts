@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import type { Command, Request } from '../../services/core/transaction/command.ts'
 import { LogError, LogOverloadedError, type Log } from '../../services/ports/log.ts'
-import { ingressPerTest, approve, CARD, keysWith, logWith, memoryLog, publishReply, PURCHASE } from './harness.ts'
+import { ingressPerTest, approve, CARD, keysWith, memoryLog, publishReply, PURCHASE } from './harness.ts'
+import { logWith } from '../ports/log-with.ts'
 
 const start = ingressPerTest()
 describe('calls and replies', () => {

@@ -119,7 +119,7 @@ function isOver({ expiresAt }: { readonly expiresAt: number | null }, now: numbe
 
 /** A base part by part: so a line says what it is about, and what is over of it can be left out. */
 function partsHeld(held: HeldEntry): readonly HeldEntry[] {
-  if (held.name !== 'base') return [held]
+  if (held.name !== 'base' || !isJson(held.value)) return [held]
   return partsOf(held.value).map(({ name, value, expiresAt }) => ({
     slot: held.slot,
     name,
@@ -132,12 +132,21 @@ function lineName({ slot, name }: HeldEntry): string {
   return `${slot} ${name}`
 }
 
-/** Fields sorted by name. A version is no JSON and stays as it is. */
+/** Fields sorted by name. What is no JSON stays as it is: a version, or what somebody damaged. */
 function canonical({ name, value }: HeldEntry): string {
-  if (name === 'version' || !/^[[{]/.test(value)) return value
+  if (name === 'version' || !/^[[{]/.test(value) || !isJson(value)) return value
   return JSON.stringify(JSON.parse(value), (_field, inner: unknown) =>
     inner && typeof inner === 'object' && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : inner,
   )
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -13,7 +13,6 @@ import {
   ISSUED_DIGITS,
   issuedToken,
   keysWith,
-  logWith,
   memoryLog,
   OTHER_ASPEN_APP,
   type Answer,
@@ -21,6 +20,7 @@ import {
   type HarnessOptions,
 } from '../harness.ts'
 import { aspenClient } from './client.ts'
+import { logWith } from '../../ports/log-with.ts'
 
 const start = ingressPerTest()
 const TOKEN = '918273'

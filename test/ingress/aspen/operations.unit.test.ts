@@ -12,13 +12,13 @@ import {
   ingressPerTest,
   ISSUED_DIGITS,
   issuedToken,
-  logWith,
   memoryLog,
   OTHER_ASPEN_APP,
   type Answer as WorkerAnswer,
   type HarnessOptions,
 } from '../harness.ts'
 import { aspenClient, type Answer } from './client.ts'
+import { logWith } from '../../ports/log-with.ts'
 
 const start = ingressPerTest()
 const USER = { docType: 'CC', docNumber: '1012345678' }

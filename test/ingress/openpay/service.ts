@@ -18,7 +18,8 @@ import type { Store } from '../../../services/ports/store.ts'
 import type { OpenpayMerchantConfig } from '../../../services/runtime/apps-openpay.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 import { startWorker, type Worker, type WorkerObserver } from '../../../services/runtime/worker/worker.ts'
-import { keys, logWith, memoryLog, NO_ASPEN, wire } from '../harness.ts'
+import { keys, memoryLog, NO_ASPEN, wire } from '../harness.ts'
+import { logWith } from '../../ports/log-with.ts'
 
 export const MERCHANT: OpenpayMerchantConfig = {
   merchantId: 'mzdtln0bmtms6o3kck8f',

@@ -5,7 +5,8 @@ import { describe, expect, it, vi } from 'vitest'
 import { createReplyReader } from '../../../services/ingress/replies/reader.ts'
 import { LogError, type FollowOptions, type StoredRecord } from '../../../services/ports/log.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
-import { logWith, memoryLog, wire } from '../harness.ts'
+import { memoryLog, wire } from '../harness.ts'
+import { logWith } from '../../ports/log-with.ts'
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
 const REPLY = { scope: 's', fingerprint: 'f', inquiryId: '', found: true, tokenShown: true, epoch: 1, runId: 'r' }

@@ -4,14 +4,13 @@ import { createMemoryStore } from '../../../services/adapters/memory/store.ts'
 import type { DecisionEvent } from '../../../services/core/subject/event.ts'
 import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
 import { differences, dumpLog, dumpStore } from '../../../services/runtime/recovery/dump.ts'
+import { endsOf } from '../../../services/runtime/recovery/recovery.ts'
 import { Restorer } from '../../../services/runtime/recovery/restorer.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 import { hashOf } from '../../../services/runtime/event-hash.ts'
 import { bench, commands, keys, wire } from '../worker/harness.ts'
 
 const [CARD, HOLDER] = ['6039591000000018', 'CC:1']
-
-const PARTITIONS = [0, 1, 2, 3]
 
 /** Every kind of fact that changes what another event has made. */
 async function decided(): Promise<readonly DecisionEvent[]> {
@@ -86,6 +85,30 @@ it('empties a store again that somebody was emptying, before it is brought up to
   )
 })
 
+it('tells a store that somebody damaged from the log, part by part, whatever it holds now', async () => {
+  const events = await decided()
+  const whole = await restored(events)
+  const now = () => Date.now()
+  const damaged = async (change: (base: string) => string) => {
+    const { upkeep } = createMemoryStore({ clock: { now } })
+    await new Restorer({ upkeep, rules: DEFAULT_RULES, now }).apply(
+      events.map((event) => ({ event, hash: hashOf(wire.encodeEvent(event).value) })),
+    )
+    const holder = events.findLast(({ facts }) => facts.some(({ kind }) => kind === 'account-credited'))?.slot ?? ''
+    const [seen] = await upkeep.peek([{ slot: holder, names: [] }])
+    const [tag, nextBase] = [seen?.tag ?? '', change(seen?.base ?? '')]
+    await upkeep.restore([], [{ slot: holder, expectedTag: tag, nextTag: tag, nextBase, writes: [] }])
+    const found = differences(whole, await dumpStore(upkeep), Date.now())
+    return found.map(({ name, kind }) => `${kind} ${name.slice(holder.length + 1)}`).toSorted()
+  }
+  expect(await damaged((base) => base)).toEqual([])
+  expect(await damaged((base) => base.replace(/"balanceMinor":\d+/, '"balanceMinor":1'))).toEqual([
+    'different account:10',
+  ])
+  expect(await damaged(() => '')).toContain('missing account:10')
+  expect(await damaged(() => 'no JSON')).toEqual(expect.arrayContaining(['extra base', 'missing account:10']))
+})
+
 it('refuses an event whose slot lacks the one before it, or has another one in its place', async () => {
   const events = await decided()
   const holders = events.filter(({ slot }) => slot.startsWith('D.'))
@@ -101,9 +124,9 @@ it('reads the log from its beginning when the store lacks what it has noted to h
   const open = (consecutive: string) => b.ask(commands.credit(consecutive, { document: HOLDER, amount: 1 }))
   await b.ask(commands.opening('o', { document: HOLDER, amount: 1 }))
   await open('c1')
-  const ends = await Promise.all(PARTITIONS.map(async (n) => (await b.log.extent(TOPIC.events, n)).end))
+  const ends = await endsOf(b.log, TOPIC.events)
   // More than is read again before a noted position.
-  for (const n of PARTITIONS) for (let m = 0; m < 1_100; m++) b.log.inject(TOPIC.events, n, {})
+  for (const n of ends.keys()) for (let m = 0; m < 1_100; m++) b.log.inject(TOPIC.events, n, {})
   await open('c2')
   await worker.stop(1_000)
   b.store.wipe()

@@ -10,7 +10,7 @@ export type Increment = Parameters<Store['count']>[0][number]
 export const MAX_PIPELINE = 500
 /** Reads, units or acknowledgements of one call: far above any batch. */
 export const MAX_OPERATIONS = 20_000
-/** Entries that one unit writes: a slot's tokens, accounts, guard and outcomes are a few dozen. */
+/** Entries that one unit writes: a slot's tokens and outcomes are a few dozen. */
 export const MAX_ENTRIES = 256
 /**
  * Entries that one read names, or versions of one acknowledgement: a round may hold thousands of transactions of one

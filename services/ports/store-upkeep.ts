@@ -20,8 +20,8 @@ export interface StoreNotes {
   /** By partition of the events. */
   readonly progress: Progress
   /**
-   * To be cleared before anything else is made of it: a `clear` was begun and not ended, or a release that writes slots
-   * in another form was here. No term is admitted then.
+   * To be cleared before anything else is made of it: a `clear` was begun and not ended, or an older release wrote slots
+   * in another form. No term is admitted then.
    */
   readonly unusable: boolean
 }
@@ -65,6 +65,7 @@ export interface StoreUpkeep {
   enter(term: string): void
   /** Give the connection up and make a new one: the generation rises. */
   renew(why: string): void
+  /** @throws StoreError also when a newer release wrote the store in another form. */
   notes(): Promise<StoreNotes>
   /** Become, or go on being, the only one who brings the store up to the log. False while another is. */
   seize(owner: string, ttlMs: number): Promise<boolean>
@@ -87,7 +88,7 @@ export interface StoreUpkeep {
   clear(owner: string, ttlMs: number, kinds: ReadonlySet<string>): Promise<void>
   /**
    * Everything held, in no order, entries of one slot not together. Not one moment: for a store at rest. @throws
-   * StoreError also when another release wrote it.
+   * StoreError also when another release wrote it in another form.
    */
   held(): AsyncIterable<HeldEntry>
 }

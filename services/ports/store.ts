@@ -10,7 +10,7 @@ export type SlotTag = string
 
 export interface SlotRead {
   readonly slot: string
-  /** Names of entries, such as `guard` or `token:<hash>`. */
+  /** Names of entries, such as `claim` or `token:<hash>`. */
   readonly names: readonly string[]
   /**
    * Before reading: set `claim` if absent to `value` (null: set nothing), and keep it at least until `expiresAt`, Unix

@@ -104,7 +104,10 @@ export function withBase(state: SlotState, base: string): SlotState {
   return { ...state, guard, live, card, accounts: new Map(Object.entries(accounts) as [AccountType, Account][]) }
 }
 
-/** The parts of a base one by one, each with a name and a text as an entry has, for whoever shows or compares slots. */
+/**
+ * The parts of a base one by one, each with a name and a text as an entry has, for whoever shows or compares slots.
+ * @throws Error when it is no base.
+ */
 export function partsOf(base: string): EntryWrite[] {
   if (base === '') return []
   const { guard, live, card, accounts = {} } = JSON.parse(base) as Base
@@ -113,7 +116,7 @@ export function partsOf(base: string): EntryWrite[] {
   const ends = live?.map((token) => token.expiresAt) ?? []
   return [
     ...part('guard', guard),
-    ...part('live', live, Math.max(...ends) + TOKEN_SLACK_MS),
+    ...part('live', live, ends.length === 0 ? null : Math.max(...ends) + TOKEN_SLACK_MS),
     ...part('card', card),
     ...Object.entries(accounts).flatMap(([type, account]) => part(`account:${type}`, account)),
   ]

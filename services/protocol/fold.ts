@@ -33,8 +33,8 @@ export interface Folded {
 }
 
 /**
- * The entries that must be known, besides the base, before these events of one slot can be applied to it. Those that are not in the store
- * any more are over.
+ * The entries that must be known, besides the base, before these events of one slot can be applied to it. Those that
+ * are not in the store any more are over.
  * @param at the slot's version, beyond which events are applied and make entries themselves; null when it is not known:
  * any of these events may be in the store already.
  */

@@ -16,7 +16,7 @@ export const SHUTDOWN_SLACK_MS = 1_500
  * A worker promoted a sixth of what it allocated, and stopped for twice as long each time.
  *
  * And it keeps the heap of a process that seldom stops as small as it can: a worker of 30 MB made a full collection every
- * two seconds. It may grow to four times what the last one left, the most that V8 would allow by itself.
+ * two seconds. It may grow to four times what the last one left, which is V8's own bound where memory is plenty.
  */
 const V8_FLAGS = ['--no-allocation-site-pretenuring', '--heap-growing-percent=300']
 

@@ -5,22 +5,24 @@ import { kindOf } from '../store-limits.ts'
 
 /**
  * In which form slots are written. One more whenever a release writes what an older one cannot read, or the other way
- * round: a store of another form is cleared, and made anew from the log.
+ * round: a store of an older form is cleared, and made anew from the log; one of a newer form is left alone.
  */
-const FORM = '2:'
+const FORM = 2
 
 /** The value of a marker: the form, and what no other data has. */
 export function newDataId(): string {
-  return FORM + randomBytes(12).toString('base64url')
+  return `${FORM}:${randomBytes(12).toString('base64url')}`
 }
 
-/** Whether slots beside a marker of this value are written as this release does. */
-export function isOurForm(dataId: string): boolean {
-  return dataId.startsWith(FORM)
+/** How slots beside a marker of this value are written. The first form had no number. */
+export function formOf(dataId: string): 'ours' | 'older' | 'newer' {
+  const form = Number(/^(\d+):/.exec(dataId)?.[1] ?? 1)
+  if (form === FORM) return 'ours'
+  return form < FORM ? 'older' : 'newer'
 }
 
 export interface KeyNames {
-  /** `guard` of slot S is at `guard:{S}`, `token:abc` at `token:{S}:abc`. */
+  /** `claim` of slot S is at `claim:{S}`, `token:abc` at `token:{S}:abc`. */
   entry(slot: string, name: string): string
   /** Holds the slot's tag, its base and its outbox. */
   version(slot: string): string

@@ -34,7 +34,8 @@ function script(lua: string): Script {
 const SLOT = `#!lua
 local function parts(held)
   local first = string.find(held, '\\n', 1, true)
-  local second = string.find(held, '\\n', first + 1, true)
+  local second = first and string.find(held, '\\n', first + 1, true)
+  if not second then return 'damaged', held, '' end
   return string.sub(held, 1, first - 1), string.sub(held, 1, second), string.sub(held, second + 1)
 end
 local function get(key) return redis.call('GET', key) or '\\n\\n' end

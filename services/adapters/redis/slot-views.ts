@@ -9,6 +9,8 @@ import { PackedCommand } from './packed-command.ts'
 
 const LINE_FEED = 0x0a
 const COLON = ':'
+/** No version in it, so that it is taken for none. */
+const DAMAGED = 'damaged'
 
 /** Reads the versions and entries of slots. */
 export function slotCommand(reads: readonly SlotRead[], { version, entry }: KeyNames): PackedCommand {
@@ -48,24 +50,36 @@ export function versionLines({ nextTag, nextBase }: Pick<Unit, 'nextTag' | 'next
   return `${nextTag}\n${nextBase}\n`
 }
 
-/** @returns the events oldest first; '' and none where there is no version yet. */
+/**
+ * @returns the events oldest first; '' and none where there is no version yet. What nobody of ours wrote is a tag that
+ * no unit fits, and that a dump shows.
+ */
 export function readVersion(held: Buffer | null): Pick<SlotView, 'tag' | 'base' | 'outbox'> {
   if (!held) return { tag: '', base: '', outbox: [] }
   const first = held.indexOf(LINE_FEED)
   const second = held.indexOf(LINE_FEED, first + 1)
-  const outbox: OutboxEntry[] = []
-  for (let at = second + 1; at < held.length;) {
-    const colon = held.indexOf(COLON, at)
-    const start = held.indexOf(COLON, colon + 1) + 1
-    const end = start + Number(held.toString('latin1', colon + 1, start - 1))
-    outbox.push({ version: Number(held.toString('latin1', at, colon)), event: held.subarray(start, end) })
-    at = end
-  }
+  const outbox = first < 0 || second < 0 ? null : readOutbox(held, second + 1)
+  if (!outbox) return { tag: DAMAGED, base: '', outbox: [] }
   return {
     tag: held.toString('latin1', 0, first),
     base: held.toString('utf8', first + 1, second),
     outbox: outbox.sort((a, b) => a.version - b.version),
   }
+}
+
+/** Null when it is none. */
+function readOutbox(held: Buffer, from: number): OutboxEntry[] | null {
+  const outbox: OutboxEntry[] = []
+  for (let at = from; at < held.length;) {
+    const colon = held.indexOf(COLON, at)
+    const start = held.indexOf(COLON, colon + 1) + 1
+    const version = Number(held.toString('latin1', at, colon))
+    const end = start + Number(held.toString('latin1', colon + 1, start - 1))
+    if (colon < 0 || !(version >= 1) || !(end >= start && end <= held.length)) return null
+    outbox.push({ version, event: held.subarray(start, end) })
+    at = end
+  }
+  return outbox
 }
 
 /** Where a claim is to be set it is read too. */

@@ -14,14 +14,14 @@ import type {
 } from '../../ports/store-upkeep.ts'
 import { inChunks, kindOf, MAX_PIPELINE } from '../store-limits.ts'
 import type { RedisConnection } from './connection.ts'
-import { isOurForm, newDataId, type KeyNames } from './names.ts'
+import { formOf, newDataId, type KeyNames } from './names.ts'
 import { readVersion, slotCommand, slotViews, versionLines } from './slot-views.ts'
 import { addWrites, NOTE, RECLAIM, REMOVE, RESTORE, SEIZE, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
 
 /** Keys of one step of a scan. */
 const SCAN_COUNT = 1_000
-const ANOTHER_FORM =
-  'another release wrote this store; start a worker of this one, or rebuild it: both make it anew from the log'
+const NEWER =
+  'a newer release wrote this store; to go back to this one, audit rebuild --clear makes it anew from the log'
 /** Kinds of keys that are no entry of a slot. */
 const NO_ENTRIES: ReadonlySet<string> = new Set(['count', 'store'])
 
@@ -54,11 +54,12 @@ export class RedisUpkeep implements StoreUpkeep {
     const positions = Object.entries((progress ?? {}) as Record<string, string>).map(
       ([partition, text]) => [Number(partition), positionOf(text)] as const,
     )
-    const ours = isOurForm(this.#connection.dataId)
+    const form = formOf(this.#connection.dataId)
+    if (form === 'newer') throw new StoreError(`notes: ${NEWER}`)
     return {
-      term: ours && typeof term === 'string' ? term : '',
+      term: form === 'ours' && typeof term === 'string' ? term : '',
       progress: new Map(positions),
-      unusable: !ours || clearing !== null,
+      unusable: form !== 'ours' || clearing !== null,
     }
   }
 
@@ -134,7 +135,7 @@ export class RedisUpkeep implements StoreUpkeep {
 
   async *held(): AsyncGenerator<HeldEntry> {
     const { dataId } = this.#connection
-    if (dataId !== '' && !isOurForm(dataId)) throw new StoreError(`held: ${ANOTHER_FORM}`)
+    if (dataId !== '' && formOf(dataId) !== 'ours') throw new StoreError('held: another release wrote this store')
     for await (const keys of this.#scan()) {
       const named = keys.flatMap((key) => {
         const entry = this.#names.parse(key)

@@ -35,9 +35,9 @@ const ACCOUNTS: Readonly<Record<AccountType, string>> = {
 /** Of a keyed hash, behind its key's id: enough to tell two apart by eye. */
 const SHOWN_OF_HASH = 8
 
-/** What differs between two states of a slot, entry by entry. */
-export function changesBetween(before: SlotState, after: SlotState): readonly Change[] {
-  const [was, is] = [entriesOf(before), entriesOf(after)]
+/** What differs between two states of a slot, part by part. @param now when it changed, Unix milliseconds. */
+export function changesBetween(before: SlotState, after: SlotState, now: number): readonly Change[] {
+  const [was, is] = [partsAt(before, now), partsAt(after, now)]
   const names = [...new Set([...was.keys(), ...is.keys()])]
   return names
     .filter((name) => was.get(name) !== is.get(name))
@@ -49,8 +49,9 @@ export function changesBetween(before: SlotState, after: SlotState): readonly Ch
     }))
 }
 
-/** The slot as the store writes it, from nothing. */
-function entriesOf(state: SlotState): ReadonlyMap<string, string> {
+/** Base and entries of a slot; of its live tokens those that are not over. */
+function partsAt(slot: SlotState, now: number): ReadonlyMap<string, string> {
+  const state = { ...slot, live: slot.live.filter(({ expiresAt }) => now < expiresAt) }
   const writes = [...partsOf(baseOf(state)), ...writesBetween(emptySlot(state.id), state, 0, DEFAULT_RULES)]
   return new Map(writes.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const])))
 }

@@ -163,7 +163,7 @@ export class Collector {
     if (position === 'next' && slots.isComplete(event.slot)) {
       try {
         const before = slots.before(event)
-        changes = changesBetween(before, slots.fold(event, hash, rules))
+        changes = changesBetween(before, slots.fold(event, hash, rules), event.drawn.now)
       } catch {
         // Facts that do not fit are shown as they are, without what they changed: `replay` says more.
         slots.skipTo(event, hash)

@@ -61,6 +61,7 @@ export function addDump(program: Command): void {
       withStoreAndLog(process.env, async ({ store, log, wire, rules }) => {
         const progress = run.progress('records', null)
         const onProgress = tell(progress)
+        if (options.of === 'store') await mustBeReadable(store)
         const dump =
           options.of === 'store' ? await dumpStore(store.upkeep) : await dumpLog(log, wire, rules, { onProgress })
         const lines = linesOf(dump, Date.now())
@@ -139,8 +140,17 @@ async function forgetEverything({ store }: Pick<StoreAndLog, 'store'>, owner: st
   }
 }
 
+async function mustBeReadable({ upkeep }: StoreAndLog['store']): Promise<void> {
+  const { unusable } = await upkeep.notes()
+  if (!unusable) return
+  throw new AuditProblem(
+    'What Redis holds was written by an older release, or is being cleared: npm run audit -- rebuild makes it anew.',
+  )
+}
+
 /** Group by group, so that memory is bounded whatever the number of slots. */
 async function check({ log, store, wire, rules }: StoreAndLog, run: Run): Promise<Report> {
+  await mustBeReadable(store)
   const records = (await endsOf(log, TOPIC.events)).reduce((sum, end) => sum + Number(end), 0)
   const count = Math.max(1, Math.ceil(records / EVENTS_OF_A_GROUP))
   const progress = run.progress('records', records * count)

@@ -117,15 +117,23 @@ function isOver({ expiresAt }: { readonly expiresAt: number | null }, now: numbe
   return expiresAt !== null && expiresAt <= now + SLACK_MS
 }
 
-/** A base part by part: so a line says what it is about, and what is over of it can be left out. */
+/**
+ * A base part by part: so a line says what it is about, and what is over of it can be left out. No entry can have the
+ * name of a part. What somebody damaged stays whole.
+ */
 function partsHeld(held: HeldEntry): readonly HeldEntry[] {
-  if (held.name !== 'base' || !isJson(held.value)) return [held]
-  return partsOf(held.value).map(({ name, value, expiresAt }) => ({
-    slot: held.slot,
-    name,
-    value: value ?? '',
-    expiresAt,
-  }))
+  const { slot, name: whole, value: base } = held
+  if (whole !== 'base') return [held]
+  try {
+    return partsOf(base).map(({ name, value, expiresAt }) => ({
+      slot,
+      name: `base.${name}`,
+      value: value ?? '',
+      expiresAt,
+    }))
+  } catch {
+    return [held]
+  }
 }
 
 function lineName({ slot, name }: HeldEntry): string {

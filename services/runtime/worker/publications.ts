@@ -22,6 +22,8 @@ export interface PublicationsDeps extends EventLogDeps {
 export interface Continuation {
   /** Run a step of it. @returns whether it goes on now. */
   goOn(job: Job, step: () => void): boolean
+  /** Whether its end gives room or an answer to others. */
+  isAwaited(job: Job): boolean
   /** It takes part in another round. */
   again(job: Job): void
   call(job: Job, operation: CallOperation, term: Term): void
@@ -139,7 +141,9 @@ export class Publications {
       return
     }
     // A reply that may be void for its reader is none: the request must not be taken for answered.
-    const counts = await fence.confirmLater(term)
+    const counts = await (jobs.some((job) => this.#then.isAwaited(job))
+      ? fence.confirm(term)
+      : fence.confirmLater(term))
     for (const job of jobs) {
       if (counts) this.#then.finish(job)
       else this.#then.retry(job, 'store')

@@ -82,6 +82,10 @@ export class RemoteCalls {
     this.#observer.away?.(this.#away.size)
   }
 
+  isAway(transaction: object): boolean {
+    return this.#away.has(transaction)
+  }
+
   close(transaction: object): void {
     if (this.#away.delete(transaction)) this.#observer.away?.(this.#away.size)
   }

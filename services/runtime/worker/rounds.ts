@@ -74,6 +74,7 @@ export class Rounds {
     this.#calls = new RemoteCalls({ authorizer, maxOpen, observer })
     this.#publications = new Publications(deps, {
       goOn: (job, step) => this.#guarded(job, step),
+      isAwaited: (job) => this.#calls.isAway(job),
       again: (job) => this.add(job),
       call: (job, operation, term) => void this.#call(job, operation, term),
       retry: (job, reason) => this.#retry(job, reason),

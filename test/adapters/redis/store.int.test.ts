@@ -195,6 +195,41 @@ describe('a store on Redis that another release wrote', () => {
     expect(await held()).toEqual([])
     await test.stop()
   })
+
+  it('is left alone when that release is newer, until somebody clears it', async () => {
+    const test = await start()
+    const { store, admin, keyPrefix: k } = test
+    await admin.set(`${k}store:marker`, '3:newer')
+    await expect(store.load([{ slot: 'D.x', names: [] }])).rejects.toThrow(StoreError)
+    await test.reconnect()
+    await expect(store.upkeep.notes()).rejects.toThrow('a newer release wrote this store')
+    await store.upkeep.seize('me', 60_000)
+    await store.upkeep.clear('me', 60_000, new Set())
+    await test.reconnect()
+    expect((await store.upkeep.notes()).unusable).toBe(false)
+    await test.stop()
+  })
+})
+
+describe('a version that nobody of ours wrote', () => {
+  it.each(['', 'y', '1.h', '1.h\n{"a":1}', '1.h\n\n1:1:', '1.h\n\n1:99:x', '1.h\n\nx:1:x', '1.h\n\nno colon'])(
+    'is read as none, taken for a conflict, and shown: %j',
+    async (damaged) => {
+      const test = await start()
+      const { store, admin, keyPrefix: k } = test
+      await store.commit([unit(store, 'whole')])
+      await admin.set(`${k}version:{D.x}`, damaged)
+      const [seen] = await store.load([{ slot: 'D.x', names: [] }])
+      expect(seen).toMatchObject({ tag: 'damaged', base: '', outbox: [] })
+      const other = unit(store, 'whole', 2)
+      expect(await store.commit([unit(store, 'D.x'), other])).toEqual(['conflict', 'committed'])
+      await store.acknowledge([{ slot: 'whole', versions: [1] }])
+      const held: string[] = []
+      for await (const { slot, name, value } of store.upkeep.held()) held.push(`${slot} ${name} ${value}`)
+      expect(held).toContain(`D.x version damaged`)
+      await test.stop()
+    },
+  )
 })
 
 describe('the store on Redis behind a network', () => {

@@ -28,6 +28,11 @@ beforeEach(async () => {
 })
 afterEach(() => recovery.stop())
 
+async function raiseAnother(): Promise<void> {
+  const next = { type: 'epoch-raised' as const, epoch: term.epoch + 1, runId: 'another', now: 1, barriers: [] }
+  await log.publish([{ topic: TOPIC.epochs, key: 'x', partition: 0, ...wire.encodeEvent(next) }])
+}
+
 it('looks once for all who ask before the look begins', async () => {
   expect(await Promise.all([recovery.confirm(term), recovery.confirm(term), recovery.confirm(term)])).toEqual([
     true,
@@ -51,10 +56,27 @@ it('confirms it by a look of its own where nobody else looks', async () => {
   expect(looks).toBe(1)
 })
 
+it('confirms nothing by a look that had begun before', async () => {
+  const held = Promise.withResolvers<void>()
+  const end = log.end.bind(log)
+  vi.spyOn(log, 'end').mockImplementationOnce(async (topic, partition) => {
+    const seen = await end(topic, partition)
+    await held.promise
+    return seen
+  })
+  const first = recovery.confirm(term)
+  await vi.waitFor(() => expect(looks).toBe(1))
+  const [now, later] = [recovery.confirm(term), recovery.confirmLater(term)]
+  await raiseAnother()
+  held.resolve()
+  expect(await first).toBe(true)
+  expect([await now, await later]).toEqual([false, false])
+  expect(looks).toBeGreaterThan(1)
+})
+
 it('confirms nothing once another epoch began, now or later', async () => {
   const later = recovery.confirmLater(term)
-  const next = { type: 'epoch-raised' as const, epoch: term.epoch + 1, runId: 'another', now: 1, barriers: [] }
-  await log.publish([{ topic: TOPIC.epochs, key: 'x', partition: 0, ...wire.encodeEvent(next) }])
+  await raiseAnother()
   expect(await recovery.confirm(term)).toBe(false)
   expect(await later).toBe(false)
 })

@@ -138,12 +138,12 @@ async function runStory(
   }
 }
 
-/** '' when nothing is wrong. */
 function confirmAll(): void {
   for (const confirm of ['confirm', 'confirmLater'] as const)
     vi.spyOn(Recovery.prototype, confirm).mockResolvedValue(true)
 }
 
+/** '' when nothing is wrong. */
 function complaintOf(seed: number, story: Story): Promise<string> {
   return runStory(seed, story).then(
     () => '',

@@ -5,6 +5,7 @@ import type { DecisionEvent } from '../../../services/core/subject/event.ts'
 import { DEFAULT_RULES } from '../../../services/core/subject/rules.ts'
 import { differences, dumpLog, dumpStore } from '../../../services/runtime/recovery/dump.ts'
 import { endsOf } from '../../../services/runtime/recovery/recovery.ts'
+import type { EntryWrite } from '../../../services/ports/store.ts'
 import { Restorer } from '../../../services/runtime/recovery/restorer.ts'
 import { TOPIC } from '../../../services/runtime/topics.ts'
 import { hashOf } from '../../../services/runtime/event-hash.ts'
@@ -89,24 +90,31 @@ it('tells a store that somebody damaged from the log, part by part, whatever it 
   const events = await decided()
   const whole = await restored(events)
   const now = () => Date.now()
-  const damaged = async (change: (base: string) => string) => {
+  const holder = events.findLast(({ facts }) => facts.some(({ kind }) => kind === 'account-credited'))?.slot ?? ''
+  const damaged = async (change: (base: string) => string, writes: readonly EntryWrite[] = []) => {
     const { upkeep } = createMemoryStore({ clock: { now } })
     await new Restorer({ upkeep, rules: DEFAULT_RULES, now }).apply(
       events.map((event) => ({ event, hash: hashOf(wire.encodeEvent(event).value) })),
     )
-    const holder = events.findLast(({ facts }) => facts.some(({ kind }) => kind === 'account-credited'))?.slot ?? ''
     const [seen] = await upkeep.peek([{ slot: holder, names: [] }])
     const [tag, nextBase] = [seen?.tag ?? '', change(seen?.base ?? '')]
-    await upkeep.restore([], [{ slot: holder, expectedTag: tag, nextTag: tag, nextBase, writes: [] }])
+    await upkeep.restore([], [{ slot: holder, expectedTag: tag, nextTag: tag, nextBase, writes }])
     const found = differences(whole, await dumpStore(upkeep), Date.now())
     return found.map(({ name, kind }) => `${kind} ${name.slice(holder.length + 1)}`).toSorted()
   }
   expect(await damaged((base) => base)).toEqual([])
   expect(await damaged((base) => base.replace(/"balanceMinor":\d+/, '"balanceMinor":1'))).toEqual([
-    'different account:10',
+    'different base.account:10',
   ])
-  expect(await damaged(() => '')).toContain('missing account:10')
-  expect(await damaged(() => 'no JSON')).toEqual(expect.arrayContaining(['extra base', 'missing account:10']))
+  expect(await damaged(() => '')).toContain('missing base.account:10')
+  // A key of the old form that holds the right balance hides no wrong one.
+  const stray = { name: 'account:10', value: whole.get(`${holder} base.account:10`)?.value ?? '', expiresAt: null }
+  expect(await damaged((base) => base.replace(/"balanceMinor":\d+/, '"balanceMinor":1'), [stray])).toEqual([
+    'different base.account:10',
+    'extra account:10',
+  ])
+  for (const odd of ['no JSON', 'null', '{"live":5}', '{"accounts":null}'])
+    expect(await damaged(() => odd)).toEqual(expect.arrayContaining(['extra base', 'missing base.account:10']))
 })
 
 it('refuses an event whose slot lacks the one before it, or has another one in its place', async () => {

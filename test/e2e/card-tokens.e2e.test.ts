@@ -186,14 +186,15 @@ describe('what is left of a card', () => {
       const leaves = leavesOf(decoded(record)).map((leaf) => (Buffer.isBuffer(leaf) ? leaf.toString('latin1') : leaf))
       expect(leaves.filter((leaf) => codes.includes(leaf))).toEqual([])
       const value = record.value ? Buffer.from(record.value) : Buffer.alloc(0)
+      // As a text of Avro, with its length before it, doubled, and of JSON. By itself the field's name would stand in one
+      // hash of millions.
+      const asText = (text: string) => [Buffer.from([2 * text.length, ...Buffer.from(text)]), Buffer.from(`"${text}"`)]
       const written = codes.flatMap((code) => [
-        // As a text of Avro: the length 4, doubled, before it.
-        Buffer.concat([Buffer.of(8), Buffer.from(code)]),
-        Buffer.from(`"${code}"`),
+        ...asText(code),
         Buffer.from(Buffer.from(code).toString('hex')),
         Buffer.from(Buffer.from(code).toString('base64').replace(/=+$/, '')),
-        Buffer.from('cvv2'),
       ])
+      written.push(...asText('cvv2'))
       expect(written.filter((bytes) => value.includes(bytes)).map(String)).toEqual([])
     }
   })

@@ -142,19 +142,14 @@ function lineName({ slot, name }: HeldEntry): string {
 
 /** Fields sorted by name. What is no JSON stays as it is: a version, or what somebody damaged. */
 function canonical({ name, value }: HeldEntry): string {
-  if (name === 'version' || !/^[[{]/.test(value) || !isJson(value)) return value
-  return JSON.stringify(JSON.parse(value), (_field, inner: unknown) =>
-    inner && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
-}
-
-function isJson(text: string): boolean {
+  if (name === 'version' || !/^[[{]/.test(value)) return value
   try {
-    JSON.parse(text)
-    return true
+    return JSON.stringify(JSON.parse(value), (_field, inner: unknown) =>
+      inner && typeof inner === 'object' && !Array.isArray(inner)
+        ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : inner,
+    )
   } catch {
-    return false
+    return value
   }
 }

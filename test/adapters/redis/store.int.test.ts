@@ -73,6 +73,12 @@ async function start(options: Partial<RedisStoreOptions> = {}) {
 
 type Started = Awaited<ReturnType<typeof start>>
 
+async function heldBy({ upkeep }: Started['store']): Promise<readonly string[]> {
+  const held: string[] = []
+  for await (const { slot, name, value } of upkeep.held()) held.push(`${slot} ${name} ${value}`)
+  return held
+}
+
 storeContract('the store on Redis', () => start())
 storeUpkeepContract('the store on Redis, brought up to the log', () => start())
 
@@ -163,9 +169,7 @@ describe('a store on Redis that is being emptied', () => {
     await store.upkeep.clear('second', 60_000, new Set(['guard']))
     await test.reconnect()
     expect((await store.upkeep.notes()).unusable).toBe(false)
-    const left: string[] = []
-    for await (const { slot, name } of store.upkeep.held()) left.push(`${slot} ${name}`)
-    expect(left).toEqual([])
+    expect(await heldBy(store)).toEqual([])
   })
 })
 
@@ -182,17 +186,12 @@ describe('a store on Redis that another release wrote', () => {
     await expect(store.load([{ slot: 'D.x', names: [] }])).rejects.toThrow(StoreError)
     await test.reconnect()
     expect(await store.upkeep.notes()).toMatchObject({ term: '', unusable: true })
-    const held = async () => {
-      const names: string[] = []
-      for await (const { slot, name } of store.upkeep.held()) names.push(`${slot} ${name}`)
-      return names
-    }
-    await expect(held()).rejects.toThrow('another release wrote this store')
+    await expect(heldBy(store)).rejects.toThrow('another release wrote this store')
     await store.upkeep.seize('me', 60_000)
     await store.upkeep.clear('me', 60_000, new Set(['account']))
     await test.reconnect()
     expect(await store.upkeep.notes()).toEqual({ term: '', progress: new Map(), unusable: false })
-    expect(await held()).toEqual([])
+    expect(await heldBy(store)).toEqual([])
     await test.stop()
   })
 
@@ -224,9 +223,7 @@ describe('a version that nobody of ours wrote', () => {
       const other = unit(store, 'whole', 2)
       expect(await store.commit([unit(store, 'D.x'), other])).toEqual(['conflict', 'committed'])
       await store.acknowledge([{ slot: 'whole', versions: [1] }])
-      const held: string[] = []
-      for await (const { slot, name, value } of store.upkeep.held()) held.push(`${slot} ${name} ${value}`)
-      expect(held).toContain(`D.x version damaged`)
+      expect(await heldBy(store)).toContain('D.x version damaged')
       await test.stop()
     },
   )

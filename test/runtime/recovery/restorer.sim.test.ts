@@ -37,15 +37,17 @@ async function decided(): Promise<readonly DecisionEvent[]> {
 }
 
 /** Everything is of just now. */
-async function restored(...runs: readonly (readonly DecisionEvent[])[]) {
+async function restoredStore(...runs: readonly (readonly DecisionEvent[])[]) {
   const now = () => Date.now()
   const { upkeep } = createMemoryStore({ clock: { now } })
   for (const events of runs) {
     const restorer = new Restorer({ upkeep, rules: DEFAULT_RULES, now })
     await restorer.apply(events.map((event) => ({ event, hash: hashOf(wire.encodeEvent(event).value) })))
   }
-  return dumpStore(upkeep)
+  return upkeep
 }
+
+const restored = async (...runs: readonly (readonly DecisionEvent[])[]) => dumpStore(await restoredStore(...runs))
 
 it('brings a store to the same end whatever part of the events it has, also when it reads that part again', async () => {
   const events = await decided()
@@ -89,13 +91,9 @@ it('empties a store again that somebody was emptying, before it is brought up to
 it('tells a store that somebody damaged from the log, part by part, whatever it holds now', async () => {
   const events = await decided()
   const whole = await restored(events)
-  const now = () => Date.now()
   const holder = events.findLast(({ facts }) => facts.some(({ kind }) => kind === 'account-credited'))?.slot ?? ''
   const damaged = async (change: (base: string) => string, writes: readonly EntryWrite[] = []) => {
-    const { upkeep } = createMemoryStore({ clock: { now } })
-    await new Restorer({ upkeep, rules: DEFAULT_RULES, now }).apply(
-      events.map((event) => ({ event, hash: hashOf(wire.encodeEvent(event).value) })),
-    )
+    const upkeep = await restoredStore(events)
     const [seen] = await upkeep.peek([{ slot: holder, names: [] }])
     const [tag, nextBase] = [seen?.tag ?? '', change(seen?.base ?? '')]
     await upkeep.restore([], [{ slot: holder, expectedTag: tag, nextTag: tag, nextBase, writes }])

@@ -5,6 +5,7 @@ import type { Reply } from '../core/transaction/reply.ts'
 import { LogOverloadedError, type Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
 import { describeError } from '../runtime/logging.ts'
+import { createDepartures } from './departures.ts'
 import type { Logger } from './deps.ts'
 import { waitKey, type Waiters } from './replies/waiters.ts'
 import { routeOf, type EdgeBody } from './traffic.ts'
@@ -38,6 +39,7 @@ export interface SubmitDeps {
 /** @throws what encoding throws: nothing was published then. */
 export function createSubmit(deps: SubmitDeps): Submit {
   const { log, wire, logger, waiters, replyTimeoutMs, replyPartition, accepting } = deps
+  const departures = createDepartures(() => waiters.open)
   return async (body, traceparent, options) => {
     const partition = accepting() || options?.followUp === true ? replyPartition() : null
     if (partition === null) return 'refused'
@@ -46,11 +48,17 @@ export function createSubmit(deps: SubmitDeps): Submit {
     // The wait comes first: a reply may be here before the log's acknowledgement is.
     const wait = waiters.wait(waitKey(body), replyTimeoutMs)
     if (wait === null) return 'refused'
-    log.publish([{ topic, key, value, headers }]).catch((error: unknown) => {
-      if (error instanceof LogOverloadedError) return wait.refuse()
-      // It may have been published all the same, so the reply is still waited for.
-      logger.warn(describeError(error), 'a request may not have reached the log')
-    })
-    return wait.over
+    const publish = () => {
+      log.publish([{ topic, key, value, headers }]).catch((error: unknown) => {
+        if (error instanceof LogOverloadedError) return wait.refuse()
+        // It may have been published all the same, so the reply is still waited for.
+        logger.warn(describeError(error), 'a request may not have reached the log')
+      })
+    }
+    const asked = performance.now()
+    departures.join(publish)
+    const waited = await wait.over
+    if (typeof waited !== 'string') departures.answered(performance.now() - asked)
+    return waited
   }
 }

@@ -1,0 +1,53 @@
+// When requests leave for the log. While many calls wait, those that come within a part of the time that an answer takes
+// leave together: a request to the broker costs all who handle it as much as dozens of records do. Few calls, quick
+// answers and calls after a pause never wait for company.
+
+/** Calls that wait, below which each leaves at once. */
+const FEW = 12
+/** Of the time that an answer takes. */
+const PART = 1 / 3
+/** However long answers take. */
+const AT_MOST_MS = 40
+/** Timers are no finer. */
+const LEAST_MS = 1
+/** By which factor one answer moves what is taken for typical. */
+const STEP = 1.05
+/** Before there was any answer. */
+const FIRST_MS = 10
+
+export interface Departures {
+  /** Runs `leave` now or within 40 ms, in the order of the calls. It must not throw. */
+  join(leave: () => void): void
+  /** An answer took so long, milliseconds. */
+  answered(ms: number): void
+}
+
+/** @param waiting calls that wait for an answer, the one that joins among them. */
+export function createDepartures(waiting: () => number): Departures {
+  let joined: (() => void)[] = []
+  let timer: NodeJS.Timeout | null = null
+  let departedAt = -Infinity
+  /** The time that half of the answers take, nearly: a mean would follow the few that ask another authorizer. */
+  let typicalMs = FIRST_MS
+
+  const depart = () => {
+    timer = null
+    departedAt = performance.now()
+    const leaving = joined
+    joined = []
+    for (const leave of leaving) leave()
+  }
+
+  return {
+    join: (leave) => {
+      joined.push(leave)
+      if (timer) return
+      const waitMs = departedAt + Math.min(AT_MOST_MS, typicalMs * PART) - performance.now()
+      if (waiting() < FEW || waitMs < LEAST_MS) depart()
+      else timer = setTimeout(depart, waitMs)
+    },
+    answered: (ms) => {
+      typicalMs *= ms > typicalMs ? STEP : 1 / STEP
+    },
+  }
+}

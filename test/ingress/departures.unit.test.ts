@@ -1,0 +1,74 @@
+// Requests leave together only while many calls wait, never late, always in order.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createDepartures, type Departures } from '../../services/ingress/departures.ts'
+
+const MANY = 100
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Departures whose answers have typically taken so long. */
+function departuresAfter(answerMs: number, waiting = MANY): Departures {
+  const departures = createDepartures(() => waiting)
+  for (let i = 0; i < 500; i++) departures.answered(answerMs)
+  return departures
+}
+
+/** Joins one call a millisecond. @returns when each left, milliseconds after the first joined, in order. */
+function leftAt(departures: Departures, calls: number): readonly (readonly [call: number, ms: number])[] {
+  const left: [number, number][] = []
+  const started = performance.now()
+  for (let call = 0; call < calls; call++) {
+    departures.join(() => left.push([call, Math.round(performance.now() - started)]))
+    vi.advanceTimersByTime(1)
+  }
+  vi.advanceTimersByTime(1_000)
+  return left
+}
+
+describe('departures', () => {
+  it('let the first leave at once, and those that follow within a third of an answer together and in order', () => {
+    const left = leftAt(departuresAfter(60), 30)
+    expect(left.map(([call]) => call)).toEqual(Array.from({ length: 30 }, (_, call) => call))
+    const times = [...new Set(left.map(([, ms]) => ms))]
+    expect(times[0]).toBe(0)
+    expect(times).toHaveLength(3)
+    expect(times[1]).toBeGreaterThanOrEqual(18)
+    expect(times[1]).toBeLessThanOrEqual(22)
+  })
+
+  it.each([1, 11])('keep nobody while %i calls wait', (waiting) => {
+    const left = leftAt(departuresAfter(60, waiting), 20)
+    expect(left).toEqual(Array.from({ length: 20 }, (_, call) => [call, call]))
+  })
+
+  it('keep nobody while answers are quick', () => {
+    const left = leftAt(departuresAfter(2), 20)
+    expect(left).toEqual(Array.from({ length: 20 }, (_, call) => [call, call]))
+  })
+
+  it('keep nobody for more than 40 ms, however long answers take', () => {
+    const left = leftAt(departuresAfter(15_000), 100)
+    for (const [call, ms] of left) expect(ms - call).toBeLessThanOrEqual(41)
+    expect(new Set(left.map(([, ms]) => ms)).size).toBe(4)
+  })
+
+  it('follow what is typical, not the few answers that take seconds', () => {
+    const departures = departuresAfter(30)
+    for (let i = 0; i < 1_000; i++) departures.answered(i % 10 === 0 ? 5_000 : 30)
+    const [, second] = [...new Set(leftAt(departures, 30).map(([, ms]) => ms))]
+    expect(second).toBeGreaterThanOrEqual(8)
+    expect(second).toBeLessThanOrEqual(14)
+  })
+
+  it('let a call after a pause leave at once', () => {
+    const departures = departuresAfter(60)
+    leftAt(departures, 5)
+    expect(leftAt(departures, 1)).toEqual([[0, 0]])
+  })
+})

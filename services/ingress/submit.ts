@@ -48,15 +48,17 @@ export function createSubmit(deps: SubmitDeps): Submit {
     // The wait comes first: a reply may be here before the log's acknowledgement is.
     const wait = waiters.wait(waitKey(body), replyTimeoutMs)
     if (wait === null) return 'refused'
-    const publish = () => {
-      log.publish([{ topic, key, value, headers }]).catch((error: unknown) => {
+    const publish = async () => {
+      try {
+        await log.publish([{ topic, key, value, headers }])
+      } catch (error) {
         if (error instanceof LogOverloadedError) return wait.refuse()
         // It may have been published all the same, so the reply is still waited for.
         logger.warn(describeError(error), 'a request may not have reached the log')
-      })
+      }
     }
     const asked = performance.now()
-    departures.join(publish)
+    departures.join(() => void publish())
     const waited = await wait.over
     if (typeof waited !== 'string') departures.answered(performance.now() - asked)
     return waited

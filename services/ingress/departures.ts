@@ -1,6 +1,6 @@
 // When requests leave for the log. While many calls wait, those that come within a part of the time that an answer takes
-// leave together: a request to the broker costs all who handle it as much as dozens of records do. Few calls, quick
-// answers and calls after a pause never wait for company.
+// leave together: a request to the broker costs all who handle it as much as dozens of records do. Where few calls wait,
+// answers are quick or the last departure was long ago, nobody begins to wait; who comes while others do leaves with them.
 
 /** Calls that wait, below which each leaves at once. */
 const FEW = 12

@@ -61,7 +61,7 @@ export class RemoteCalls {
    * many are open, however many of one round thought that there was room.
    */
   async run(transaction: object, operation: CallOperation): Promise<Answered> {
-    const refused = this.unaskable() !== undefined && !this.#away.has(transaction)
+    const refused = this.unaskable() !== undefined && !this.isAway(transaction)
     if (refused && operation.call === 'authorize') return { kind: 'not-done' }
     this.follow(transaction)
     const settles = operation.call !== 'authorize'

@@ -1,6 +1,7 @@
 // When requests leave for the log. While many calls wait, those that come within a part of the time that an answer takes
-// leave together: a request to the broker costs all who handle it as much as dozens of records do. Where few calls wait,
-// answers are quick or the last departure was long ago, nobody begins to wait; who comes while others do leaves with them.
+// leave together: a request to the broker costs all who handle it as much as dozens of records do. They leave sooner when
+// they are as many as those that are out: else whoever decides has nothing left to do. Where few calls wait, answers are
+// quick or the last departure was long ago, nobody begins to wait; who comes while others do leaves with them.
 
 /** Calls that wait, below which each leaves at once. */
 const FEW = 12
@@ -8,6 +9,8 @@ const FEW = 12
 const PART = 1 / 3
 /** However long answers take. */
 const AT_MOST_MS = 40
+/** Of the calls that wait, those that gather are enough to leave. */
+const ENOUGH = 1 / 2
 /** Timers are no finer. */
 const LEAST_MS = 1
 /** By which factor one answer moves what is taken for typical. */
@@ -31,6 +34,7 @@ export function createDepartures(waiting: () => number): Departures {
   let typicalMs = FIRST_MS
 
   const depart = () => {
+    if (timer) clearTimeout(timer)
     timer = null
     departedAt = performance.now()
     const leaving = joined
@@ -41,6 +45,7 @@ export function createDepartures(waiting: () => number): Departures {
   return {
     join: (leave) => {
       joined.push(leave)
+      if (joined.length >= waiting() * ENOUGH) return depart()
       if (timer) return
       const waitMs = departedAt + Math.min(AT_MOST_MS, typicalMs * PART) - performance.now()
       if (waiting() < FEW || waitMs < LEAST_MS) depart()

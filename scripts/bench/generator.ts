@@ -34,6 +34,8 @@ const US_PER_MS = 1_000
 const MAX_LATENCY_US = 60_000_000
 const ACQUIRER = '"acquirer":{"id":"A1","storeId":"0001","terminalId":"T0000001"}'
 const HEAD_END = '\r\n\r\n'
+/** Of one read; an answer has some 500. */
+const READ_BYTES = 4_096
 const LENGTH = /content-length: (\d+)/i
 const CODE = /"responseCode":"(\d\d)"/
 const TOKEN = /"token":"(\d+)"/
@@ -91,19 +93,28 @@ class Connection {
   #received = ''
   #settle: PromiseWithResolvers<Answer> | null = null
 
-  private constructor(socket: Socket, url: URL, authorization: string) {
+  private constructor(url: URL, authorization: string) {
+    // Into a buffer of its own: a stream of readable chunks takes a third of what the generator does.
+    const buffer = Buffer.alloc(READ_BYTES)
+    const onread = {
+      buffer,
+      callback: (bytes: number) => {
+        this.#receive(buffer.toString('latin1', 0, bytes))
+        return true
+      },
+    }
+    const socket = connect({ port: Number(url.port), host: url.hostname, noDelay: true, onread })
     this.#socket = socket
     this.#head = `POST /financial HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: `
-    socket.setEncoding('latin1').setNoDelay(true)
-    socket.on('data', (chunk: string) => this.#receive(chunk))
     socket.on('error', (error) => this.#settle?.reject(error))
     socket.on('close', () => this.#settle?.reject(new Error('the connection was closed during a call')))
   }
 
   static async open(url: URL, authorization: string): Promise<Connection> {
-    const socket = connect(Number(url.port), url.hostname)
+    const connection = new Connection(url, authorization)
+    const socket = connection.#socket
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    return new Connection(socket, url, authorization)
+    return connection
   }
 
   /** @param body ASCII */

@@ -87,7 +87,7 @@ const MAX_TEXT = 500
 const MAX_FRAMES = 10
 const MS_PER_SECOND = 1_000
 /** One write a line would cost the ingress about a tenth of its time. */
-const FLUSH_BYTES = 8_192
+const FLUSH_LENGTH = 8_192
 const FLUSH_MS = 200
 /** Of lines that nobody reads; beyond it they are dropped. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024
@@ -158,6 +158,7 @@ function framesOf(error: Error): readonly string[] {
 }
 
 function allowed(fields: Record<string, unknown>): Record<string, unknown> {
+  if (isPlain(fields)) return fields
   const kept: Record<string, unknown> = {}
   for (const name of Object.keys(fields)) {
     const value = fields[name]
@@ -165,6 +166,17 @@ function allowed(fields: Record<string, unknown>): Record<string, unknown> {
     else if (ALLOWED_FIELDS.has(name)) kept[name] = plainValue(value)
   }
   return kept
+}
+
+/** Whether all of it may be written as it is. Nearly every line may, and a copy takes longer than this look. */
+function isPlain(fields: Record<string, unknown>): boolean {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
+    const isPlainText = typeof value === 'string' && value.length <= MAX_TEXT
+    const isPlainNumber = typeof value === 'number' && Math.abs(value) < TEXT_FROM
+    if (!(isPlainText || isPlainNumber) || !ALLOWED_FIELDS.has(name)) return false
+  }
+  return true
 }
 
 /** Texts, numbers and truth values as they are, lists of texts, and of anything else only its type. */
@@ -192,13 +204,24 @@ function standardOutput(): (line: string) => void {
   const destination = pino.destination({
     dest: 1,
     sync: false,
-    minLength: FLUSH_BYTES,
     maxLength: MAX_UNWRITTEN_BYTES,
-    periodicFlush: FLUSH_MS,
-    // Of text it would count the bytes gathered so far anew with every line, which took longer than making the line.
     contentMode: 'buffer',
   })
-  process.on('exit', () => destination.flushSync())
-  // Its types tell of text alone.
-  return (line) => void destination.write(Buffer.from(line) as never)
+  // Gathered here, since it would count the bytes of all that has gathered anew with every line, or copy each by itself.
+  let gathered = ''
+  const flush = () => {
+    if (gathered === '') return
+    // Its types tell of text alone.
+    destination.write(Buffer.from(gathered) as never)
+    gathered = ''
+  }
+  setInterval(flush, FLUSH_MS).unref()
+  process.on('exit', () => {
+    flush()
+    destination.flushSync()
+  })
+  return (line) => {
+    gathered += line
+    if (gathered.length >= FLUSH_LENGTH) flush()
+  }
 }

@@ -40,14 +40,15 @@ export function slotViews(
   })
 }
 
-/** An event as it joins an outbox. */
-export function outboxBytes({ version, event }: OutboxEntry): Buffer {
-  return Buffer.concat([Buffer.from(`${version}:${event.length}:`), event])
-}
-
 /** Tag and base as they stand before an outbox. */
 export function versionLines({ nextTag, nextBase }: Pick<Unit, 'nextTag' | 'nextBase'>): string {
   return `${nextTag}\n${nextBase}\n`
+}
+
+/** What a unit makes of a version: its lines, and its event as the first of the outbox. */
+export function versionBytes(unit: Pick<Unit, 'nextTag' | 'nextBase' | 'event'>): Buffer {
+  const { version, event } = unit.event
+  return Buffer.concat([Buffer.from(`${versionLines(unit)}${version}:${event.length}:`), event])
 }
 
 /**

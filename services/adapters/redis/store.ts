@@ -25,7 +25,7 @@ import {
 import { RedisConnection, type ConnectionLog, type Fill, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
 import { addWrites, CLAIM, COMMIT, FORGET, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
-import { outboxBytes, slotCommand, slotViews, versionLines } from './slot-views.ts'
+import { slotCommand, slotViews, versionBytes } from './slot-views.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -212,10 +212,10 @@ class RedisStore implements RecoverableStore {
     const { term, version, entry } = this.#names
     const call: ScriptCall = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
     for (const unit of units) {
-      const { slot, expectedTag, absent, writes, event } = unit
+      const { slot, expectedTag, absent, writes } = unit
       call.keys.push(version(slot))
       for (const name of absent) call.keys.push(entry(slot, name))
-      call.args.push(expectedTag, versionLines(unit), outboxBytes(event), absent.length, writes.length)
+      call.args.push(expectedTag, versionBytes(unit), absent.length, writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }
     return call

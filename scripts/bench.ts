@@ -9,13 +9,15 @@ import { startSystem, type System } from './bench/system.ts'
 
 const USAGE = `usage: npm run bench -- [--in-flight 1,16,64,256] [--seconds 8] [--warm-up 60] [--customers 2000] [--json]
   Starts Kafka, Redis, ingress, issuer and authorizer, and keeps so many calls in flight: generations, each followed by the
-  purchase that spends its token. Before each load it takes the floor: a bare kafkajs echo over two topics with as many
-  records in flight. Exit code 1 when an answer is not approved. The warm-up is long because the broker is new: in its
+  purchase that spends its token. In turns with the load it takes the floor, for as many seconds: a bare kafkajs echo over
+  two topics with as many records in flight. Exit code 1 when an answer is not approved. The warm-up is long because the broker is new: in its
   first minute under load its compiler takes a tenth of two cores.
 `
 const CREDENTIALS = 'demo-acquirer:demo-acquirer-secret'
 const US_PER_SECOND = 1_000_000
 const PERCENTILES = [50, 90, 99, 99.9] as const
+/** Load and floor take turns: of a machine that is faster or slower for some seconds, both get their part. */
+const TURNS = 4
 
 interface Row {
   readonly inFlight: number
@@ -71,15 +73,12 @@ async function main(): Promise<number> {
     const rows: Row[] = []
     for (const inFlight of steps) {
       say(`${inFlight} in flight`)
-      const before = await floor.perSecond(inFlight, seconds / 2)
-      const row = await measured(system, inFlight, () => load(inFlight, seconds))
-      // The floor is taken on both sides of the load: a machine that slows down in between would flatter or blame us.
-      const floorPerSecond = (before + (await floor.perSecond(inFlight, seconds / 2))) / 2
-      rows.push({
-        ...row,
-        floorPerSecond: Math.round(floorPerSecond),
-        ratio: Math.round((row.perSecond / floorPerSecond) * 1_000) / 1_000,
-      })
+      rows.push(
+        await measured(system, inFlight, {
+          floor: () => floor.perSecond(inFlight, seconds / TURNS),
+          load: () => load(inFlight, seconds / TURNS),
+        }),
+      )
     }
     floor.stop()
     process.stdout.write(values.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows))
@@ -89,33 +88,63 @@ async function main(): Promise<number> {
   }
 }
 
-async function measured(
-  system: System,
-  inFlight: number,
-  load: () => Promise<LoadResult>,
-): Promise<Omit<Row, 'floorPerSecond' | 'ratio'>> {
-  const before = system.cpuSeconds()
-  const generator = process.cpuUsage()
-  const { calls, seconds: elapsed, latency, answers } = await load()
-  const { user, system: kernel } = process.cpuUsage(generator)
-  const after = system.cpuSeconds()
+interface Turn {
+  /** Echoes a second. */
+  readonly floor: () => Promise<number>
+  readonly load: () => Promise<LoadResult>
+}
+
+async function measured(system: System, inFlight: number, turn: Turn): Promise<Row> {
+  const loads: LoadResult[] = []
+  const floors: number[] = []
+  const cpuSeconds = new Map<string, number>()
+  for (let turns = 0; turns < TURNS; turns++) {
+    floors.push(await turn.floor())
+    const before = cpuSecondsOf(system)
+    loads.push(await turn.load())
+    for (const [name, total] of cpuSecondsOf(system)) {
+      cpuSeconds.set(name, (cpuSeconds.get(name) ?? 0) + total - (before.get(name) ?? 0))
+    }
+  }
+  const { calls, seconds: elapsed, latency, answers } = together(loads)
+  const perSecond = calls / elapsed
+  const floorPerSecond = sum(floors) / TURNS
   const ms = (us: number) => Math.round(us / 10) / 100
   return {
     inFlight,
-    perSecond: Math.round(calls / elapsed),
+    floorPerSecond: Math.round(floorPerSecond),
+    perSecond: Math.round(perSecond),
+    ratio: Math.round((perSecond / floorPerSecond) * 1_000) / 1_000,
     latencyMs: {
       ...Object.fromEntries(PERCENTILES.map((p) => [`p${p}`, ms(latency.getValueAtPercentile(p))])),
       max: ms(latency.maxValue),
     },
-    cpuUs: Object.fromEntries([
-      ...[...after].map(([name, total]) => [
-        name,
-        Math.round(((total - (before.get(name) ?? 0)) / calls) * US_PER_SECOND),
-      ]),
-      ['generator', Math.round((user + kernel) / calls)],
-    ]),
+    cpuUs: Object.fromEntries(
+      [...cpuSeconds].map(([name, total]) => [name, Math.round((total / calls) * US_PER_SECOND)]),
+    ),
     answers,
   }
+}
+
+/** Of each process of the system, and of this one, which is the generator. */
+function cpuSecondsOf(system: System): ReadonlyMap<string, number> {
+  const { user, system: kernel } = process.cpuUsage()
+  return new Map([...system.cpuSeconds(), ['generator', (user + kernel) / US_PER_SECOND]])
+}
+
+function together(loads: readonly LoadResult[]): LoadResult {
+  const [{ latency }] = loads as [LoadResult]
+  const answers: Record<string, number> = {}
+  for (const load of loads) {
+    if (load.latency !== latency) latency.add(load.latency)
+    for (const [answer, count] of Object.entries(load.answers)) answers[answer] = (answers[answer] ?? 0) + count
+  }
+  const calls = sum(loads.map((load) => load.calls))
+  return { calls, seconds: sum(loads.map(({ seconds: elapsed }) => elapsed)), latency, answers }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 function table(rows: readonly Row[]): string {

@@ -41,11 +41,16 @@ async function gatherer(brokers: readonly string[], topic: string): Promise<(mes
   }
 }
 
+interface Consuming {
+  pause(): void
+  resume(): void
+}
+
 async function consume(
   brokers: readonly string[],
   topic: string,
   onMessage: (message: Message) => void,
-): Promise<void> {
+): Promise<Consuming> {
   const consumer = client(brokers).consumer({ groupId: `floor-${topic}-${process.pid}`, maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: false })
@@ -56,6 +61,7 @@ async function consume(
     eachBatch: async ({ batch }) => batch.messages.forEach(({ key, value }) => onMessage({ key, value })),
   })
   await joined
+  return { pause: () => consumer.pause([{ topic }]), resume: () => consumer.resume([{ topic }]) }
 }
 
 export interface Floor {
@@ -69,15 +75,18 @@ interface Drive {
   readonly seconds: number
 }
 
-/** Starts both processes; resolves when they listen. */
+/** Starts both processes; resolves when they listen. Between two measurements they ask the broker for nothing. */
 export async function startFloor(options: FloorOptions): Promise<Floor> {
   const echoing = await start('echo', options)
   const driver = await start('driver', options)
   return {
-    perSecond: (inFlight, seconds) => {
+    perSecond: async (inFlight, seconds) => {
+      echoing.send('resume')
       const answer = nextMessage(driver, 'driver') as Promise<number>
       driver.send({ inFlight, seconds } satisfies Drive)
-      return answer
+      const perSecond = await answer
+      echoing.send('pause')
+      return perSecond
     },
     stop: () => {
       for (const child of [driver, echoing]) child.kill()
@@ -111,7 +120,7 @@ function nextMessage(child: ChildProcess, role: Role): Promise<unknown> {
 /** Drives as often as it is told, and tells the calls a second. */
 async function drive({ brokers, requests, replies }: FloorOptions): Promise<void> {
   const waiting = new Map<string, () => void>()
-  await consume(brokers, replies, ({ key }) => {
+  const replying = await consume(brokers, replies, ({ key }) => {
     const id = String(key)
     waiting.get(id)?.()
     waiting.delete(id)
@@ -126,6 +135,9 @@ async function drive({ brokers, requests, replies }: FloorOptions): Promise<void
       send({ key, value })
     })
   const rate = async ({ inFlight, seconds }: Drive): Promise<number> => {
+    replying.resume()
+    // Both read again when the first echo is here.
+    await call()
     let answered = 0
     const started = performance.now()
     const until = started + seconds * 1_000
@@ -133,7 +145,9 @@ async function drive({ brokers, requests, replies }: FloorOptions): Promise<void
       for (; performance.now() < until; answered++) await call()
     }
     await Promise.all(Array.from({ length: inFlight }, caller))
-    return answered / ((performance.now() - started) / 1_000)
+    const perSecond = answered / ((performance.now() - started) / 1_000)
+    replying.pause()
+    return perSecond
   }
   process.on('message', (asked) => void rate(asked as Drive).then((perSecond) => process.send?.(perSecond)))
   process.send?.('ready')
@@ -141,7 +155,8 @@ async function drive({ brokers, requests, replies }: FloorOptions): Promise<void
 
 async function echo({ brokers, requests, replies }: FloorOptions): Promise<void> {
   const send = await gatherer(brokers, replies)
-  await consume(brokers, requests, send)
+  const requesting = await consume(brokers, requests, send)
+  process.on('message', (told) => (told === 'pause' ? requesting.pause() : requesting.resume()))
   process.send?.('ready')
 }
 

@@ -86,8 +86,8 @@ const OWN_ERRORS: ReadonlySet<string> = new Set([
 const MAX_TEXT = 500
 const MAX_FRAMES = 10
 const MS_PER_SECOND = 1_000
-/** One write a line would cost the ingress about a tenth of its time. */
-const FLUSH_LENGTH = 8_192
+/** One write a line would cost the ingress about a tenth of its time; each wakes a thread. */
+const FLUSH_LENGTH = 65_536
 const FLUSH_MS = 200
 /** Of lines that nobody reads; beyond it they are dropped. */
 const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024

@@ -46,7 +46,9 @@ describe('departures', () => {
     const left = leftAt(departuresAfter(90, 20), 25)
     expect(left.map(([call]) => call)).toEqual(Array.from({ length: 25 }, (_, call) => call))
     expect([...new Set(left.map(([, ms]) => ms))]).toEqual([0, 10, 20, expect.any(Number)])
-    expect(left.filter(([, ms]) => ms === 10).map(([call]) => call)).toEqual(Array.from({ length: 10 }, (_, n) => n + 1))
+    expect(left.filter(([, ms]) => ms === 10).map(([call]) => call)).toEqual(
+      Array.from({ length: 10 }, (_, n) => n + 1),
+    )
   })
 
   it.each([1, 11])('keep nobody while %i calls wait', (waiting) => {

@@ -10,8 +10,8 @@ import { startSystem, type System } from './bench/system.ts'
 const USAGE = `usage: npm run bench -- [--in-flight 1,16,64,256] [--seconds 8] [--warm-up 60] [--customers 2000] [--json]
   Starts Kafka, Redis, ingress, issuer and authorizer, and keeps so many calls in flight: generations, each followed by the
   purchase that spends its token. In turns with the load it takes the floor, for as many seconds: a bare kafkajs echo over
-  two topics with as many records in flight. Exit code 1 when an answer is not approved. The warm-up is long because the broker is new: in its
-  first minute under load its compiler takes a tenth of two cores.
+  two topics with as many records in flight. Exit code 1 when an answer is not approved. The warm-up is long because the
+  broker is new: in its first minute under load its compiler takes a tenth of two cores.
 `
 const CREDENTIALS = 'demo-acquirer:demo-acquirer-secret'
 const US_PER_SECOND = 1_000_000

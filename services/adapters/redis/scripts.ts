@@ -76,7 +76,7 @@ while arg <= #ARGV do
   if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 1, key + absent)) == 0 end
   if fits then
     write(key + 1 + absent, arg + 4, writes)
-    redis.call('SET', KEYS[key], outbox == '' and ARGV[arg + 1] or ARGV[arg + 1] .. outbox)
+    redis.call('SET', KEYS[key], ARGV[arg + 1] .. outbox)
   end
   results[#results + 1] = fits and 1 or 0
   key = key + 1 + absent + writes

@@ -160,10 +160,11 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
         for (const slot of [a, b, c]) expect((await view(slot, 'claim')).entries.get('claim')).toBe('v')
       })
 
-      it('shows tag, entries and outbox of its slot like any read', async () => {
+      it('that was there shows tag, entries and outbox of its slot like any read', async () => {
         const slot = test.freshSlot()
+        await claim(slot, 'v', test.now() + DAY_MS)
         await test.store.commit([unit(slot, 1, [put('guard', 'ü')]), unit(slot, 2)])
-        const seen = await claim(slot, 'v', test.now() + DAY_MS, 'live', 'guard')
+        const seen = await claim(slot, 'w', test.now() + DAY_MS, 'live', 'guard')
         expect([...seen.entries].sort()).toEqual([
           ['claim', 'v'],
           ['guard', 'ü'],
@@ -173,6 +174,38 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
           [1, 1, 0, 255],
           [2, 2, 0, 255],
         ])
+      })
+
+      it('that was set shows nothing else, and what was there all the same lets no unit pass', async () => {
+        const slot = test.freshSlot()
+        await test.store.commit([unit(slot, 1, [put('guard', 'x')])])
+        const seen = await claim(slot, 'v', test.now() + DAY_MS, 'guard')
+        expect([seen.tag, seen.base, [...seen.entries], seen.outbox]).toEqual(['', '', [['claim', 'v']], []])
+        expect(await test.store.commit([unit(slot, 1)])).toEqual(['conflict'])
+        expect((await claim(slot, 'v', test.now() + DAY_MS, 'guard')).tag).toBe('1:h1')
+      })
+
+      it('that was set shows the secrets that were kept before', async () => {
+        const slot = test.freshSlot()
+        await test.store.stash(slot, [{ name: 'cardkey:a', value: 'wrapped', expiresAt: test.now() + DAY_MS }])
+        const seen = await claim(slot, 'v', test.now() + DAY_MS, 'cardkey:a', 'cardkey:b')
+        expect([...seen.entries].sort()).toEqual([
+          ['cardkey:a', 'wrapped'],
+          ['claim', 'v'],
+        ])
+      })
+
+      it('is set and read among more slots than one script or pipeline takes', async () => {
+        const slots = Array.from({ length: 601 }, () => test.freshSlot())
+        const expiresAt = test.now() + DAY_MS
+        const taken = slots.filter((_, i) => i % 7 === 0)
+        await test.store.load(taken.map((slot) => ({ slot, names: [], claim: { value: 'theirs', expiresAt } })))
+        const views = await test.store.load(
+          slots.map((slot) => ({ slot, names: [], claim: { value: slot, expiresAt } })),
+        )
+        const expected = slots.map((slot, i) => (i % 7 === 0 ? 'theirs' : slot))
+        expect(views.map((seen) => seen.slot)).toEqual(slots)
+        expect(views.map((seen) => seen.entries.get('claim'))).toEqual(expected)
       })
     })
 

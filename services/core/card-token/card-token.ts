@@ -76,6 +76,10 @@ export function secretName(kind: SecretKind, id: string): string {
   return `${kind}:${id}`
 }
 
+export function isSecretName(name: string): boolean {
+  return SECRET_KINDS.some((kind) => name.startsWith(`${kind}:`))
+}
+
 /** Characters of a sealed number that tell it from others: its nonce. */
 const NONCE_CHARACTERS = 16
 

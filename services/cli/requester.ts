@@ -5,6 +5,7 @@ import { Barriers } from '../core/subject/epochs.ts'
 import { replyIn } from '../ingress/replies/decode.ts'
 import { createTimerWheel } from '../ingress/replies/timer-wheel.ts'
 import { createWaiters } from '../ingress/replies/waiters.ts'
+import { createDepartures } from '../ingress/departures.ts'
 import { createSubmit, type Submitted } from '../ingress/submit.ts'
 import type { EdgeBody } from '../ingress/traffic.ts'
 import type { Log } from '../ports/log.ts'
@@ -49,6 +50,7 @@ export async function createRequester(log: Log, wire: Wire, timeoutMs: number): 
     wire,
     logger: SILENT,
     waiters,
+    departures: createDepartures(() => waiters.open),
     replyTimeoutMs: timeoutMs,
     accepting: () => true,
     replyPartition: () => partition,

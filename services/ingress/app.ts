@@ -1,9 +1,10 @@
 // The HTTP edge as one Fastify app: wiring, start and shutdown. What it serves is in the dialects' folders.
 
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as afterThis, setTimeout as sleep } from 'node:timers/promises'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IngressDeps } from './deps.ts'
 import { aspenDialect } from './aspen/routes.ts'
+import { createDepartures } from './departures.ts'
 import { dialectOf, type Dialect, type DialectDeps } from './dialect.ts'
 import { evertecDialect } from './evertec/routes.ts'
 import { recordAnswer, recordResponses } from './http/access-log.ts'
@@ -39,12 +40,17 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
   const metrics = createIngressMetrics(deps.registry)
   const wheel = createTimerWheel()
   const waiters = createWaiters(limits, wheel, metrics.openCalls)
+  const departures = createDepartures(() => waiters.open)
   const reader = createReplyReader({
     log,
     wire,
     logger,
     partition: deps.replyPartition,
     onMalformed: metrics.malformedReply,
+    // To give answers takes milliseconds, in which workers would have nothing to do.
+    onArrival: async (count) => {
+      if (departures.answering(count)) await afterThis()
+    },
     onReply: (reply) => {
       if (!waiters.answer(reply)) metrics.lateReply()
     },
@@ -62,6 +68,7 @@ export function createIngress(deps: IngressDeps): FastifyInstance {
     wire,
     logger,
     waiters,
+    departures,
     replyTimeoutMs: limits.replyTimeoutMs,
     replyPartition: () => reader.partition,
     accepting: () => accepting,

@@ -1,16 +1,19 @@
 // When requests leave for the log. While many calls wait, those that come within a part of the time that an answer takes
 // leave together: a request to the broker costs all who handle it as much as dozens of records do. They leave sooner when
-// they are as many as those that are out: else whoever decides has nothing left to do. Where few calls wait, answers are
-// quick or the last departure was long ago, nobody begins to wait; who comes while others do leaves with them.
+// they are more than those that are out, and when answers come and no more stay out than gather: else whoever decides has
+// nothing left to do. Where few calls wait, answers are quick or the last departure was long ago, nobody begins to wait;
+// who comes while others do leaves with them.
 
 /** Calls that wait, below which each leaves at once. */
 const FEW = 12
 /** Of the time that an answer takes. */
-const PART = 1 / 3
+const PART = 1 / 2
 /** However long answers take. */
 const AT_MOST_MS = 40
 /** Of the calls that wait, those that gather are enough to leave. */
-const ENOUGH = 1 / 2
+const ENOUGH = 0.6
+/** Of the calls that go on waiting when answers have come, the same. */
+const ENOUGH_THEN = 1 / 2
 /** Timers are no finer. */
 const LEAST_MS = 1
 /** By which factor one answer moves what is taken for typical. */
@@ -21,6 +24,8 @@ const FIRST_MS = 10
 export interface Departures {
   /** Runs `leave` now or within 40 ms, in the order of the calls. It must not throw. */
   join(leave: () => void): void
+  /** So many answers have come, and are about to be given. @returns whether requests left that should be sent first. */
+  answering(count: number): boolean
   /** An answer took so long, milliseconds. */
   answered(ms: number): void
 }
@@ -50,6 +55,11 @@ export function createDepartures(waiting: () => number): Departures {
       const waitMs = departedAt + Math.min(AT_MOST_MS, typicalMs * PART) - performance.now()
       if (waiting() < FEW || waitMs < LEAST_MS) depart()
       else timer = setTimeout(depart, waitMs)
+    },
+    answering: (count) => {
+      const leaves = joined.length > 0 && joined.length >= (waiting() - count) * ENOUGH_THEN
+      if (leaves) depart()
+      return leaves
     },
     answered: (ms) => {
       typicalMs *= ms > typicalMs ? STEP : 1 / STEP

@@ -5,7 +5,7 @@ import type { Reply } from '../core/transaction/reply.ts'
 import { LogOverloadedError, type Log } from '../ports/log.ts'
 import type { Wire } from '../ports/wire.ts'
 import { describeError } from '../runtime/logging.ts'
-import { createDepartures } from './departures.ts'
+import type { Departures } from './departures.ts'
 import type { Logger } from './deps.ts'
 import { waitKey, type Waiters } from './replies/waiters.ts'
 import { routeOf, type EdgeBody } from './traffic.ts'
@@ -29,6 +29,7 @@ export interface SubmitDeps {
   readonly wire: Wire
   readonly logger: Logger
   readonly waiters: Waiters
+  readonly departures: Departures
   readonly replyTimeoutMs: number
   /** The partition for replies, or null while none is followed. */
   readonly replyPartition: () => number | null
@@ -38,8 +39,7 @@ export interface SubmitDeps {
 
 /** @throws what encoding throws: nothing was published then. */
 export function createSubmit(deps: SubmitDeps): Submit {
-  const { log, wire, logger, waiters, replyTimeoutMs, replyPartition, accepting } = deps
-  const departures = createDepartures(() => waiters.open)
+  const { log, wire, logger, waiters, departures, replyTimeoutMs, replyPartition, accepting } = deps
   return async (body, traceparent, options) => {
     const partition = accepting() || options?.followUp === true ? replyPartition() : null
     if (partition === null) return 'refused'

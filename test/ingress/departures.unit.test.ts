@@ -32,8 +32,8 @@ function leftAt(departures: Departures, calls: number): readonly (readonly [call
 }
 
 describe('departures', () => {
-  it('let the first leave at once, and those that follow within a third of an answer together and in order', () => {
-    const left = leftAt(departuresAfter(60), 30)
+  it('let the first leave at once, and those that follow within half of an answer together and in order', () => {
+    const left = leftAt(departuresAfter(40), 30)
     expect(left.map(([call]) => call)).toEqual(Array.from({ length: 30 }, (_, call) => call))
     const times = [...new Set(left.map(([, ms]) => ms))]
     expect(times[0]).toBe(0)
@@ -42,13 +42,28 @@ describe('departures', () => {
     expect(times[1]).toBeLessThanOrEqual(22)
   })
 
-  it('let those that gather leave as soon as they are as many as those that are out', () => {
+  it('let those that gather leave as soon as they are some more than those that are out', () => {
     const left = leftAt(departuresAfter(90, 20), 25)
     expect(left.map(([call]) => call)).toEqual(Array.from({ length: 25 }, (_, call) => call))
-    expect([...new Set(left.map(([, ms]) => ms))]).toEqual([0, 10, 20, expect.any(Number)])
-    expect(left.filter(([, ms]) => ms === 10).map(([call]) => call)).toEqual(
-      Array.from({ length: 10 }, (_, n) => n + 1),
+    expect([...new Set(left.map(([, ms]) => ms))]).toEqual([0, 12, 24])
+    expect(left.filter(([, ms]) => ms === 12).map(([call]) => call)).toEqual(
+      Array.from({ length: 12 }, (_, n) => n + 1),
     )
+  })
+
+  it('let those that gather leave before answers are given, when no more calls stay out than they are', () => {
+    const departures = departuresAfter(90, 30)
+    const left: number[] = []
+    expect(departures.answering(30)).toBe(false)
+    for (let call = 0; call <= 10; call++) departures.join(() => left.push(call))
+    expect(left).toEqual([0])
+    expect(departures.answering(9)).toBe(false)
+    expect(left).toEqual([0])
+    expect(departures.answering(10)).toBe(true)
+    expect(left).toEqual(Array.from({ length: 11 }, (_, call) => call))
+    expect(departures.answering(30)).toBe(false)
+    vi.advanceTimersByTime(100)
+    expect(left).toHaveLength(11)
   })
 
   it.each([1, 11])('keep nobody while %i calls wait', (waiting) => {
@@ -71,8 +86,8 @@ describe('departures', () => {
     const departures = departuresAfter(30)
     for (let i = 0; i < 1_000; i++) departures.answered(i % 10 === 0 ? 5_000 : 30)
     const [, second] = [...new Set(leftAt(departures, 30).map(([, ms]) => ms))]
-    expect(second).toBeGreaterThanOrEqual(8)
-    expect(second).toBeLessThanOrEqual(14)
+    expect(second).toBeGreaterThanOrEqual(12)
+    expect(second).toBeLessThanOrEqual(18)
   })
 
   it('let a call after a pause leave at once', () => {

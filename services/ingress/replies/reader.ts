@@ -27,6 +27,8 @@ export interface ReplyReaderDeps {
   readonly logger: Logger
   /** Absent: one is drawn at the start. */
   readonly partition?: number
+  /** So many records have come; they are handed on when it resolves. */
+  readonly onArrival?: (count: number) => Promise<void>
   readonly onReply: (reply: Reply) => void
   readonly onMalformed: () => void
 }
@@ -37,18 +39,19 @@ const RETRY_MS = 500
 const LOG_EVERY = 60
 
 export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
-  const { log, wire, logger, partition: wanted, onReply, onMalformed } = deps
+  const { log, wire, logger, partition: wanted, onArrival } = deps
   const stopping = new AbortController()
   let followed: number | null = null
   let subscription: Subscription | null = null
   /** Where to go on after a cut: replies of open calls may have come in between. */
   let next: bigint | 'end' = 'end'
 
-  const read = (record: StoredRecord, barriers: Barriers) => {
-    next = record.offset + 1n
-    const reply = replyIn(record, wire, barriers)
-    if (reply === 'malformed') onMalformed()
-    else if (reply !== 'passed') onReply(reply)
+  const read = async (records: readonly StoredRecord[], barriers: Barriers) => {
+    await onArrival?.(records.length)
+    for (const record of records) {
+      next = record.offset + 1n
+      handOn(record, barriers, deps)
+    }
   }
   const fence = once(async () => {
     const { latest } = await readEpochs(log, wire)
@@ -106,6 +109,12 @@ export function createReplyReader(deps: ReplyReaderDeps): ReplyReader {
   }
 }
 
+function handOn(record: StoredRecord, barriers: Barriers, { wire, onReply, onMalformed }: ReplyReaderDeps): void {
+  const reply = replyIn(record, wire, barriers)
+  if (reply === 'malformed') onMalformed()
+  else if (reply !== 'passed') onReply(reply)
+}
+
 /**
  * Follows replies, and hands none on before it is known which count. The epochs are read once the position is fixed:
  * barriers before it are in there, and those behind it are met.
@@ -114,7 +123,7 @@ async function followFenced(
   log: Log,
   place: Pick<FollowOptions, 'partition' | 'from'>,
   fence: () => Promise<Barriers>,
-  read: (record: StoredRecord, barriers: Barriers) => void,
+  read: (records: readonly StoredRecord[], barriers: Barriers) => Promise<void>,
 ): Promise<Subscription> {
   const { promise: fenced, resolve } = Promise.withResolvers<Barriers | null>()
   const following = await log.follow({
@@ -122,7 +131,7 @@ async function followFenced(
     ...place,
     onRecords: async (records) => {
       const barriers = await fenced
-      if (barriers) records.forEach((record) => read(record, barriers))
+      if (barriers) await read(records, barriers)
     },
   })
   try {

@@ -94,6 +94,32 @@ describe('the reply reader', () => {
     await reader.stop()
   })
 
+  it('tells how many records have come, and waits before it hands them on', async () => {
+    const { log, follows } = cuttableLog()
+    const seen: (string | number)[] = []
+    const { promise: ready, resolve } = Promise.withResolvers<void>()
+    const reader = createReplyReader({
+      log,
+      wire,
+      logger: quiet,
+      onArrival: (count) => {
+        seen.push(count)
+        return ready
+      },
+      onReply: ({ scope }) => void seen.push(scope),
+      onMalformed: () => seen.push('malformed'),
+    })
+    await reader.start(1_000)
+    const { value, headers } = wire.encodeReply(REPLY)
+    const handed = follows[0]?.onRecords([record(0n, value, headers), record(1n, null)])
+    await new Promise((resolveSoon) => setImmediate(resolveSoon))
+    expect(seen).toEqual([2])
+    resolve()
+    await handed
+    expect(seen).toEqual([2, REPLY.scope, 'malformed'])
+    await reader.stop()
+  })
+
   it('goes on after a cut where it was, on the same partition', async () => {
     const { log, follows } = cuttableLog()
     const reader = createReplyReader({ log, wire, logger: quiet, onReply: () => {}, onMalformed: () => {} })

@@ -106,8 +106,7 @@ async function measured(system: System, inFlight: number, turn: Turn): Promise<R
       cpuSeconds.set(name, (cpuSeconds.get(name) ?? 0) + total - (before.get(name) ?? 0))
     }
   }
-  const { calls, seconds: elapsed, latency, answers } = together(loads)
-  const perSecond = calls / elapsed
+  const { calls, perSecond, latency, answers } = together(loads)
   const floorPerSecond = sum(floors) / TURNS
   const ms = (us: number) => Math.round(us / 10) / 100
   return {
@@ -140,7 +139,7 @@ function together(loads: readonly LoadResult[]): LoadResult {
     for (const [answer, count] of Object.entries(load.answers)) answers[answer] = (answers[answer] ?? 0) + count
   }
   const calls = sum(loads.map((load) => load.calls))
-  return { calls, seconds: sum(loads.map(({ seconds: elapsed }) => elapsed)), latency, answers }
+  return { calls, perSecond: sum(loads.map((load) => load.perSecond)) / loads.length, latency, answers }
 }
 
 function sum(numbers: readonly number[]): number {

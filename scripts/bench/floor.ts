@@ -7,6 +7,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import kafkajs, { type Message } from 'kafkajs'
+import { SETTLING_MS } from './generator.ts'
 
 const { Kafka, logLevel } = kafkajs
 
@@ -65,7 +66,7 @@ async function consume(
 }
 
 export interface Floor {
-  /** Calls a second with so many in flight. */
+  /** Calls a second with so many in flight; as in the load, the first half second is not measured. */
   perSecond(inFlight: number, seconds: number): Promise<number>
   stop(): void
 }
@@ -138,16 +139,19 @@ async function drive({ brokers, requests, replies }: FloorOptions): Promise<void
     replying.resume()
     // Both read again when the first echo is here.
     await call()
-    let answered = 0
-    const started = performance.now()
-    const until = started + seconds * 1_000
+    let within = 0
+    const from = performance.now() + SETTLING_MS
+    const until = from + seconds * 1_000
     const caller = async () => {
-      for (; performance.now() < until; answered++) await call()
+      for (let now = 0; now < until;) {
+        await call()
+        now = performance.now()
+        if (now >= from && now < until) within++
+      }
     }
     await Promise.all(Array.from({ length: inFlight }, caller))
-    const perSecond = answered / ((performance.now() - started) / 1_000)
     replying.pause()
-    return perSecond
+    return within / seconds
   }
   process.on('message', (asked) => void rate(asked as Drive).then((perSecond) => process.send?.(perSecond)))
   process.send?.('ready')

@@ -16,21 +16,26 @@ export interface LoadOptions {
   readonly authorization: string
   readonly customers: readonly Customer[]
   readonly inFlight: number
+  /** That are measured; the first half second is not, since all calls begin at once. */
   readonly seconds: number
   /** Makes the consecutives of a run its own. */
   readonly run: string
 }
 
 export interface LoadResult {
+  /** All, those before and after what was measured too. */
   readonly calls: number
-  readonly seconds: number
+  /** Answered while so many were in flight. */
+  readonly perSecond: number
   /** By HTTP status and response code, such as `200 00`. */
   readonly answers: Readonly<Record<string, number>>
-  /** Microseconds. */
+  /** Microseconds, of calls that were begun while it was measured. */
   readonly latency: Histogram
 }
 
 const US_PER_MS = 1_000
+/** All calls of a turn begin at once: what comes of that is over by then. */
+export const SETTLING_MS = 500
 const MAX_LATENCY_US = 60_000_000
 const ACQUIRER = '"acquirer":{"id":"A1","storeId":"0001","terminalId":"T0000001"}'
 const HEAD_END = '\r\n\r\n'
@@ -40,13 +45,18 @@ const LENGTH = /content-length: (\d+)/i
 const CODE = /"responseCode":"(\d\d)"/
 const TOKEN = /"token":"(\d+)"/
 
-/** Runs for the given time, then lets the open calls end. @throws Error when a connection breaks. */
+/**
+ * Runs for the given time and half a second before it, then lets the open calls end. @throws Error when a connection
+ * breaks.
+ */
 export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   const { urls, inFlight, seconds, run, customers } = options
   const latency = build({ highestTrackableValue: MAX_LATENCY_US, numberOfSignificantValueDigits: 3 })
   const answers: Record<string, number> = {}
-  const until = performance.now() + seconds * 1_000
+  const from = performance.now() + SETTLING_MS
+  const until = from + seconds * 1_000
   let calls = 0
+  let within = 0
   let next = 0
 
   const loop = async (slot: number): Promise<void> => {
@@ -54,7 +64,9 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
     const post = async (body: string): Promise<string> => {
       const started = performance.now()
       const { status, text } = await connection.post(body)
-      latency.recordValue(Math.max(1, Math.round((performance.now() - started) * US_PER_MS)))
+      const ended = performance.now()
+      if (started >= from) latency.recordValue(Math.max(1, Math.round((ended - started) * US_PER_MS)))
+      if (ended >= from && ended < until) within++
       const name = `${status} ${CODE.exec(text)?.[1] ?? ''}`
       answers[name] = (answers[name] ?? 0) + 1
       calls++
@@ -76,9 +88,8 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
     connection.close()
   }
 
-  const started = performance.now()
   await Promise.all(Array.from({ length: inFlight }, (_, slot) => loop(slot)))
-  return { calls, seconds: (performance.now() - started) / 1_000, answers, latency }
+  return { calls, perSecond: within / seconds, answers, latency }
 }
 
 interface Answer {

@@ -14,9 +14,7 @@ export interface SlotRead {
   readonly names: readonly string[]
   /**
    * Before reading: set `claim` if absent to `value` (null: set nothing), and keep it at least until `expiresAt`, Unix
-   * ms. A slot that had none and has this one now is not read: it is shown as if there were nothing but its claim and its
-   * secrets, since a slot that is claimed at all is claimed before anything is decided there. Were there something, a
-   * unit would not fit its version.
+   * ms.
    */
   readonly claim?: { readonly value: string | null; readonly expiresAt: number }
 }
@@ -81,10 +79,7 @@ export interface Store {
   readonly generation: number
   /** Identity of the store process behind the connection, '' before the first. */
   readonly runId: string
-  /**
-   * One round trip for all of them, and another when claims were there; each slot is read at one moment, its outbox not
-   * before.
-   */
+  /** One round trip for all of them; each slot is read at one moment, its outbox not before. */
   load(reads: readonly SlotRead[]): Promise<readonly SlotView[]>
   /** One round trip; units are taken in order, each on its own. A conflict changes nothing of its unit. */
   commit(units: readonly Unit[]): Promise<readonly CommitResult[]>

@@ -3,7 +3,8 @@
 // free memory, and always later than anything that is still decided by data.
 
 import type { Account, AccountType } from '../core/account/account.ts'
-import { isSecretName, type CardToken, type OrderHold } from '../core/card-token/card-token.ts'
+import type { CardToken, OrderHold, SecretKind } from '../core/card-token/card-token.ts'
+import { SECRET_KINDS } from '../core/card-token/card-token.ts'
 import type { Card } from '../core/card/card.ts'
 import { OPEN_GUARD, type Guard } from '../core/guard/guard.ts'
 import type { Rules } from '../core/subject/rules.ts'
@@ -158,7 +159,7 @@ export function withEntries(state: SlotState, entries: ReadonlyMap<string, strin
     const colon = name.indexOf(':')
     const rest = name.slice(colon + 1)
     const kind = colon < 0 ? name : name.slice(0, colon)
-    if (isSecretName(name)) {
+    if (SECRET_KINDS.includes(kind as SecretKind)) {
       next.secrets = own(next.secrets, state.secrets).set(name, text)
       continue
     }

@@ -1,11 +1,25 @@
 // What every store promises, run on each adapter. It knows no adapter.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EntryWrite, Store, Unit } from '../../services/ports/store.ts'
 import { StoreError } from '../../services/ports/store.ts'
-import { describeClaims } from './store-contract-claims.ts'
-import { DAY_MS, put, storeProbes, type StoreUnderTest } from './store-probes.ts'
 
-export type { StoreUnderTest } from './store-probes.ts'
+export interface StoreUnderTest {
+  readonly store: Store
+  /** A slot that no other test uses. */
+  freshSlot(): string
+  now(): number
+  /** Let time go on, for expiry. */
+  pass(ms: number): Promise<void>
+  /** Break the connection and wait for a new one. */
+  reconnect(): Promise<void>
+  /** Lose all data in place. */
+  empty(): Promise<void>
+  stop(): Promise<void>
+}
+
+const DAY_MS = 86_400_000
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 
 export function storeContract(title: string, start: () => Promise<StoreUnderTest>): void {
   describe(title, () => {
@@ -17,8 +31,32 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       await test.stop()
     })
 
-    const probes = storeProbes(() => test)
-    const { unit, claim, view } = probes
+    const unit = (slot: string, version: number, writes: EntryWrite[] = [], more: Partial<Unit> = {}): Unit => ({
+      slot,
+      expectedTag: version === 1 ? '' : `${version - 1}:h${version - 1}`,
+      nextTag: `${version}:h${version}`,
+      nextBase: `base ${version}`,
+      absent: [],
+      writes,
+      event: { version, event: bytes(version, 0, 255) },
+      generation: test.store.generation,
+      ...more,
+    })
+    const put = (name: string, value: string | null, expiresAt: number | null = null): EntryWrite => ({
+      name,
+      value,
+      expiresAt,
+    })
+    const claim = async (slot: string, value: string | null, expiresAt: number, ...names: string[]) => {
+      const [seen] = await test.store.load([{ slot, names, claim: { value, expiresAt } }])
+      if (!seen) throw new Error('a load gives a view for each read')
+      return seen
+    }
+    const view = async (slot: string, ...names: string[]) => {
+      const [seen] = await test.store.load([{ slot, names }])
+      if (!seen) throw new Error('a load gives a view for each read')
+      return seen
+    }
 
     describe('load', () => {
       it('shows a slot that was never written as empty, with tag "" and the present generation', async () => {
@@ -75,7 +113,68 @@ export function storeContract(title: string, start: () => Promise<StoreUnderTest
       })
     })
 
-    describeClaims(probes)
+    describe('a claim', () => {
+      it('is set when absent and read back in the same round trip', async () => {
+        const slot = `@${test.freshSlot()}:TOKEN_PURCHASE:c-1`
+        const seen = await claim(slot, 'mine', test.now() + DAY_MS, 'outcome:x')
+        expect([...seen.entries]).toEqual([['claim', 'mine']])
+        expect(seen.tag).toBe('')
+      })
+
+      it('is left as it is when another was first, also within one load', async () => {
+        const slot = test.freshSlot()
+        const expiresAt = test.now() + DAY_MS
+        const views = await test.store.load([
+          { slot, names: [], claim: { value: 'first', expiresAt } },
+          { slot, names: ['claim'], claim: { value: 'second', expiresAt } },
+        ])
+        expect(views.map((seen) => seen.entries.get('claim'))).toEqual(['first', 'first'])
+      })
+
+      it('of null sets nothing', async () => {
+        const slot = test.freshSlot()
+        const seen = await claim(slot, null, test.now() + DAY_MS, 'claim')
+        expect(seen.entries.has('claim')).toBe(false)
+        expect((await view(slot, 'claim')).entries.has('claim')).toBe(false)
+      })
+
+      it('expires at its time', async () => {
+        const slot = test.freshSlot()
+        await claim(slot, 'v', test.now() + 80)
+        await test.pass(200)
+        expect((await view(slot, 'claim')).entries.has('claim')).toBe(false)
+      })
+
+      it('is kept for longer by a later load, with a value or with null, and never for less', async () => {
+        const [a, b, c] = [test.freshSlot(), test.freshSlot(), test.freshSlot()]
+        const soon = test.now() + 80
+        const later = test.now() + DAY_MS
+        for (const slot of [a, b]) await claim(slot, 'v', soon)
+        await claim(c, 'v', later)
+        await test.store.load([
+          { slot: a, names: [], claim: { value: 'w', expiresAt: later } },
+          { slot: b, names: [], claim: { value: null, expiresAt: later } },
+          { slot: c, names: [], claim: { value: null, expiresAt: soon } },
+        ])
+        await test.pass(200)
+        for (const slot of [a, b, c]) expect((await view(slot, 'claim')).entries.get('claim')).toBe('v')
+      })
+
+      it('shows tag, entries and outbox of its slot like any read', async () => {
+        const slot = test.freshSlot()
+        await test.store.commit([unit(slot, 1, [put('guard', 'ü')]), unit(slot, 2)])
+        const seen = await claim(slot, 'v', test.now() + DAY_MS, 'live', 'guard')
+        expect([...seen.entries].sort()).toEqual([
+          ['claim', 'v'],
+          ['guard', 'ü'],
+        ])
+        expect(seen.tag).toBe('2:h2')
+        expect(seen.outbox.map((entry) => [entry.version, ...entry.event])).toEqual([
+          [1, 1, 0, 255],
+          [2, 2, 0, 255],
+        ])
+      })
+    })
 
     describe('commit', () => {
       it('writes, deletes and raises the version in one unit', async () => {

@@ -1,7 +1,6 @@
 // The store in memory, with the promises of the one on Redis: versions, expiry, generations. For embedded mode and the
 // simulation, whose hooks make it fail, restart and lose its last writes. It survives no process.
 
-import { isSecretName } from '../../core/card-token/card-token.ts'
 import type { Clock } from '../../ports/clock.ts'
 import {
   StoreError,
@@ -234,23 +233,23 @@ class InMemoryStore implements MemoryStore {
   }
 
   #read({ slot: id, names, claim }: SlotRead): SlotView {
-    if (claim) this.#mustBeAdmitted('load')
-    const isNew = claim !== undefined && this.#claim(id, claim.value, claim.expiresAt)
+    if (claim) {
+      this.#mustBeAdmitted('load')
+      this.#claim(id, claim.value, claim.expiresAt)
+    }
     const slot = this.#slots.get(id)
     const entries = new Map<string, string>()
-    for (const name of claim ? [...(isNew ? names.filter(isSecretName) : names), 'claim'] : names) {
+    for (const name of claim ? [...names, 'claim'] : names) {
       const entry = this.#alive(slot?.entries.get(name))
       if (entry) entries.set(name, entry.value)
     }
-    if (isNew) return { slot: id, tag: '', base: '', entries, outbox: [], generation: this.#generation }
     const outbox: OutboxEntry[] = []
     for (const [version, event] of slot?.outbox ?? []) outbox.push({ version, event: event.slice() })
     outbox.sort((a, b) => a.version - b.version)
     return { slot: id, tag: slot?.tag ?? '', base: slot?.base ?? '', entries, outbox, generation: this.#generation }
   }
 
-  /** @returns whether it was set. */
-  #claim(id: string, value: string | null, expiresAt: number): boolean {
+  #claim(id: string, value: string | null, expiresAt: number): void {
     const held = this.#alive(this.#slots.get(id)?.entries.get('claim'))
     if (held) {
       const kept = held.expiresAt === null ? null : Math.max(held.expiresAt, expiresAt)
@@ -258,7 +257,6 @@ class InMemoryStore implements MemoryStore {
     } else if (value !== null) {
       this.#slot(id).entries.set('claim', { value, expiresAt })
     }
-    return !held && value !== null
   }
 
   #apply(unit: Unit): CommitResult {

@@ -86,21 +86,16 @@ return results`)
 
 /**
  * Set claims that are absent, and keep the others at least as long. KEYS: term, then claims. ARGV: term, then for each
- * its expiry in Unix milliseconds and its value ('' to set none). Gives which ones were not set, counted from 0; -1
- * under another term.
+ * its expiry in Unix milliseconds and its value ('' to set none). Gives their count; -1 under another term.
  */
 export const CLAIM = script(`#!lua
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
-local others = {}
 for key = 2, #KEYS do
   local expiry, value = ARGV[2 * key - 2], ARGV[2 * key - 1]
   local set = value ~= '' and redis.call('SET', KEYS[key], value, 'NX', 'PXAT', expiry)
-  if not set then
-    redis.call('PEXPIREAT', KEYS[key], expiry, 'GT')
-    others[#others + 1] = key - 2
-  end
+  if not set then redis.call('PEXPIREAT', KEYS[key], expiry, 'GT') end
 end
-return others`)
+return #KEYS - 1`)
 
 /**
  * Forget events. KEYS: versions. ARGV: for each the count of its events, and their versions. It looks for them where they

@@ -1,7 +1,6 @@
 // The store on Redis: pipelines of scripts, each of which reads or writes many slots.
 // It holds no rule of the business, and never scans keys.
 
-import { isSecretName } from '../../core/card-token/card-token.ts'
 import {
   StoreError,
   type CommitResult,
@@ -85,8 +84,15 @@ class RedisStore implements RecoverableStore {
     const generation = this.generation
     const views: SlotView[] = []
     for (const chunk of inChunks(reads, MAX_PIPELINE)) {
-      const seen = await this.#claimAndRead(chunk)
-      for (const read of chunk) views.push(seen.get(read) ?? newlyClaimed(read, generation))
+      const claims = inChunks(chunk.filter(isClaiming), SLOTS_A_SCRIPT).map((some) => this.#claimOf(some))
+      const parts = inChunks(chunk, SLOTS_A_SCRIPT)
+      const results = await this.#send('load', claims, (pipeline) => {
+        for (const part of parts) pipeline.sendCommand(slotCommand(part, this.#names))
+      })
+      this.#refuseAnotherTerm('load', results.slice(0, claims.length))
+      parts.forEach((part, i) => {
+        views.push(...slotViews(part, results[claims.length + i] as readonly (Buffer | null)[], generation))
+      })
       if (this.generation !== generation) throw new StoreError('load: the connection to the store changed')
     }
     return views
@@ -162,38 +168,6 @@ class RedisStore implements RecoverableStore {
     await this.#connection.close()
   }
 
-  /** What was read; the others have the claims that were set for them. */
-  async #claimAndRead(reads: readonly SlotRead[]): Promise<ReadonlyMap<SlotRead, SlotView>> {
-    const claims = inChunks(reads.filter(isClaiming), SLOTS_A_SCRIPT)
-    const atOnce = reads.filter((read) => !isNewIfClaimed(read))
-    const views = new Map<SlotRead, SlotView>()
-    const replies = await this.#read(atOnce, views, claims)
-    const met = claims.flatMap((some, i) => (replies[i] as readonly number[]).map((at) => some[at] as SlotRead))
-    const unread = met.filter((read) => !views.has(read))
-    if (unread.length > 0) await this.#read(unread, views)
-    return views
-  }
-
-  /** In one round trip, behind the claims. Gives which claims of each script were not set. */
-  async #read(
-    reads: readonly SlotRead[],
-    views: Map<SlotRead, SlotView>,
-    claims: readonly (readonly Claiming[])[] = [],
-  ): Promise<readonly unknown[]> {
-    const parts = inChunks(reads, SLOTS_A_SCRIPT)
-    const calls = claims.map((some) => this.#claimOf(some))
-    const results = await this.#send('load', calls, (pipeline) => {
-      for (const part of parts) pipeline.sendCommand(slotCommand(part, this.#names))
-    })
-    const replies = results.slice(0, claims.length)
-    this.#refuseAnotherTerm('load', replies)
-    parts.forEach((part, i) => {
-      const values = results[claims.length + i] as readonly (Buffer | null)[]
-      slotViews(part, values, this.generation).forEach((view, at) => views.set(part[at] as SlotRead, view))
-    })
-    return replies
-  }
-
   /** Runs a script for each chunk, in one round trip; each gives an array, which are put together. */
   async #runScripts<T>(
     label: string,
@@ -259,14 +233,4 @@ type Claiming = SlotRead & Required<Pick<SlotRead, 'claim'>>
 
 function isClaiming(read: SlotRead): read is Claiming {
   return read.claim !== undefined
-}
-
-/** Whether there is nothing to read where its claim is set: secrets alone may be older. */
-function isNewIfClaimed({ names, claim }: SlotRead): boolean {
-  return claim !== undefined && claim.value !== null && !names.some(isSecretName)
-}
-
-function newlyClaimed({ slot, claim }: SlotRead, generation: number): SlotView {
-  const entries = new Map([['claim', claim?.value ?? '']])
-  return { slot, tag: '', base: '', entries, outbox: [], generation }
 }

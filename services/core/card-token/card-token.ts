@@ -76,10 +76,6 @@ export function secretName(kind: SecretKind, id: string): string {
   return `${kind}:${id}`
 }
 
-export function isSecretName(name: string): boolean {
-  return SECRET_KINDS.some((kind) => name.startsWith(`${kind}:`))
-}
-
 /** Characters of a sealed number that tell it from others: its nonce. */
 const NONCE_CHARACTERS = 16
 

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { createMemoryStore } from '../../adapters/memory/store.ts'
-import { isSecretName } from '../../core/card-token/card-token.ts'
+import { SECRET_KINDS } from '../../core/card-token/card-token.ts'
 import type { Rules } from '../../core/subject/rules.ts'
 import type { Log } from '../../ports/log.ts'
 import type { HeldEntry, StoreUpkeep } from '../../ports/store-upkeep.ts'
@@ -35,11 +35,16 @@ export function inGroup(slot: string, { index, count }: Group): boolean {
   return createHash('sha1').update(slot).digest().readUInt32BE(0) % Math.min(count, 2 ** HASH_BITS) === index
 }
 
-/** What a store holds, but for secrets: keys and codes are the store's alone, and no dump may carry them out of it. */
+/** Keys and codes are the store's alone: no event tells of them, and no dump may carry them out of it. */
+function isSecret({ name }: HeldEntry): boolean {
+  return SECRET_KINDS.some((kind) => name.startsWith(`${kind}:`))
+}
+
+/** What a store holds, but for secrets. */
 export async function dumpStore(upkeep: Pick<StoreUpkeep, 'held'>, group: Group = ALL_SLOTS): Promise<Dump> {
   const dump = new Map<string, { value: string; expiresAt: number | null }>()
   for await (const held of upkeep.held()) {
-    if (!inGroup(held.slot, group) || isSecretName(held.name)) continue
+    if (!inGroup(held.slot, group) || isSecret(held)) continue
     for (const entry of partsHeld(held))
       dump.set(lineName(entry), { value: canonical(entry), expiresAt: entry.expiresAt })
   }

@@ -73,7 +73,7 @@ async function remote(world: LossyWorld, round: number): Promise<(Command | Inqu
 
 /** What the invariants say. */
 const COMPLAINT =
-  /fork|gap|chain|: store|no valid reply|before its event|disagree|won by|two contents|again: |no event tells|deeply equal|to rest/
+  /fork|gap|chain|: store|no valid reply|disagree|won by|two contents|again: |no event tells|deeply equal|to rest/
 
 /** The event that has to be on the log before a purchase asks for money that is elsewhere. */
 const ABOUT_TO_ASK = /^publish authorization.events C\.card-4/

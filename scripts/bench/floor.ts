@@ -7,7 +7,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import kafkajs, { type Message } from 'kafkajs'
-import { SETTLING_MS } from './generator.ts'
+import { MeasuredTime } from './measured-time.ts'
 
 const { Kafka, logLevel } = kafkajs
 
@@ -139,19 +139,17 @@ async function drive({ brokers, requests, replies }: FloorOptions): Promise<void
     replying.resume()
     // Both read again when the first echo is here.
     await call()
-    let within = 0
-    const from = performance.now() + SETTLING_MS
-    const until = from + seconds * 1_000
+    const measured = new MeasuredTime(seconds)
     const caller = async () => {
-      for (let now = 0; now < until;) {
+      for (let now = 0; now < measured.until;) {
         await call()
         now = performance.now()
-        if (now >= from && now < until) within++
+        measured.answered(now)
       }
     }
     await Promise.all(Array.from({ length: inFlight }, caller))
     replying.pause()
-    return within / seconds
+    return measured.perSecond()
   }
   process.on('message', (asked) => void rate(asked as Drive).then((perSecond) => process.send?.(perSecond)))
   process.send?.('ready')

@@ -4,6 +4,7 @@
 
 import { connect, type Socket } from 'node:net'
 import { build, type Histogram } from 'hdr-histogram-js'
+import { MeasuredTime } from './measured-time.ts'
 
 export interface Customer {
   readonly cardNumber: string
@@ -34,8 +35,6 @@ export interface LoadResult {
 }
 
 const US_PER_MS = 1_000
-/** All calls of a turn begin at once: what comes of that is over by then. */
-export const SETTLING_MS = 500
 const MAX_LATENCY_US = 60_000_000
 const ACQUIRER = '"acquirer":{"id":"A1","storeId":"0001","terminalId":"T0000001"}'
 const HEAD_END = '\r\n\r\n'
@@ -53,10 +52,9 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   const { urls, inFlight, seconds, run, customers } = options
   const latency = build({ highestTrackableValue: MAX_LATENCY_US, numberOfSignificantValueDigits: 3 })
   const answers: Record<string, number> = {}
-  const from = performance.now() + SETTLING_MS
-  const until = from + seconds * 1_000
+  const measured = new MeasuredTime(seconds)
+  const { from, until } = measured
   let calls = 0
-  let within = 0
   let next = 0
 
   const loop = async (slot: number): Promise<void> => {
@@ -66,7 +64,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
       const { status, text } = await connection.post(body)
       const ended = performance.now()
       if (started >= from) latency.recordValue(Math.max(1, Math.round((ended - started) * US_PER_MS)))
-      if (ended >= from && ended < until) within++
+      measured.answered(ended)
       const name = `${status} ${CODE.exec(text)?.[1] ?? ''}`
       answers[name] = (answers[name] ?? 0) + 1
       calls++
@@ -89,7 +87,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   }
 
   await Promise.all(Array.from({ length: inFlight }, (_, slot) => loop(slot)))
-  return { calls, perSecond: within / seconds, answers, latency }
+  return { calls, perSecond: measured.perSecond(), answers, latency }
 }
 
 interface Answer {

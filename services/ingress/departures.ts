@@ -1,8 +1,9 @@
 // When requests leave for the log. While many calls wait, those that come within a part of the time that an answer takes
-// leave together: a request to the broker costs all who handle it as much as dozens of records do. They leave sooner when
-// they are more than those that are out, and when answers come and no more stay out than gather: else whoever decides has
-// nothing left to do. Where few calls wait, answers are quick or the last departure was long ago, nobody begins to wait;
-// who comes while others do leaves with them.
+// leave together: a request to the broker costs all who handle it as much as dozens of records do. Who comes when the
+// last departure was long ago waits for less: answers come many at once, and so do the calls that follow them. They leave
+// sooner when they are more than those that are out, and when answers come and no more stay out than gather: else whoever
+// decides has nothing left to do. Where few calls wait or answers are quick, nobody begins to wait; who comes while others
+// do leaves with them.
 
 /** Calls that wait, below which each leaves at once. */
 const FEW = 12
@@ -10,6 +11,8 @@ const FEW = 12
 const PART = 1 / 2
 /** However long answers take. */
 const AT_MOST_MS = 40
+/** Of that time, for which the first to come waits in any case. */
+const AT_LEAST = 0.4
 /** Of the calls that wait, those that gather are enough to leave. */
 const ENOUGH = 0.6
 /** Of the calls that go on waiting when answers have come, the same. */
@@ -52,7 +55,8 @@ export function createDepartures(waiting: () => number): Departures {
       joined.push(leave)
       if (joined.length >= waiting() * ENOUGH) return depart()
       if (timer) return
-      const waitMs = departedAt + Math.min(AT_MOST_MS, typicalMs * PART) - performance.now()
+      const gatherMs = Math.min(AT_MOST_MS, typicalMs * PART)
+      const waitMs = Math.max(departedAt + gatherMs - performance.now(), gatherMs * AT_LEAST)
       if (waiting() < FEW || waitMs < LEAST_MS) depart()
       else timer = setTimeout(depart, waitMs)
     },

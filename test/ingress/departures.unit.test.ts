@@ -32,38 +32,39 @@ function leftAt(departures: Departures, calls: number): readonly (readonly [call
 }
 
 describe('departures', () => {
-  it('let the first leave at once, and those that follow within half of an answer together and in order', () => {
-    const left = leftAt(departuresAfter(40), 30)
-    expect(left.map(([call]) => call)).toEqual(Array.from({ length: 30 }, (_, call) => call))
+  it('let those that come within a fifth of an answer leave together, then within half of one, in order', () => {
+    const left = leftAt(departuresAfter(40), 45)
+    expect(left.map(([call]) => call)).toEqual(Array.from({ length: 45 }, (_, call) => call))
     const times = [...new Set(left.map(([, ms]) => ms))]
-    expect(times[0]).toBe(0)
     expect(times).toHaveLength(3)
-    expect(times[1]).toBeGreaterThanOrEqual(18)
-    expect(times[1]).toBeLessThanOrEqual(22)
+    const [first = 0, second = 0, third = 0] = times
+    expect(first).toBeGreaterThanOrEqual(7)
+    expect(first).toBeLessThanOrEqual(9)
+    for (const gap of [second - first, third - second]) {
+      expect(gap).toBeGreaterThanOrEqual(18)
+      expect(gap).toBeLessThanOrEqual(22)
+    }
   })
 
   it('let those that gather leave as soon as they are some more than those that are out', () => {
-    const left = leftAt(departuresAfter(90, 20), 25)
-    expect(left.map(([call]) => call)).toEqual(Array.from({ length: 25 }, (_, call) => call))
-    expect([...new Set(left.map(([, ms]) => ms))]).toEqual([0, 12, 24])
-    expect(left.filter(([, ms]) => ms === 12).map(([call]) => call)).toEqual(
-      Array.from({ length: 12 }, (_, n) => n + 1),
-    )
+    const left = leftAt(departuresAfter(90, 20), 36)
+    expect(left.map(([call]) => call)).toEqual(Array.from({ length: 36 }, (_, call) => call))
+    expect([...new Set(left.map(([, ms]) => ms))]).toEqual([11, 23, 35])
+    expect(left.filter(([, ms]) => ms === 11)).toHaveLength(12)
   })
 
   it('let those that gather leave before answers are given, when no more calls stay out than they are', () => {
     const departures = departuresAfter(90, 30)
     const left: number[] = []
     expect(departures.answering(30)).toBe(false)
-    for (let call = 0; call <= 10; call++) departures.join(() => left.push(call))
-    expect(left).toEqual([0])
+    for (let call = 0; call < 10; call++) departures.join(() => left.push(call))
     expect(departures.answering(9)).toBe(false)
-    expect(left).toEqual([0])
+    expect(left).toEqual([])
     expect(departures.answering(10)).toBe(true)
-    expect(left).toEqual(Array.from({ length: 11 }, (_, call) => call))
+    expect(left).toEqual(Array.from({ length: 10 }, (_, call) => call))
     expect(departures.answering(30)).toBe(false)
     vi.advanceTimersByTime(100)
-    expect(left).toHaveLength(11)
+    expect(left).toHaveLength(10)
   })
 
   it.each([1, 11])('keep nobody while %i calls wait', (waiting) => {
@@ -85,14 +86,16 @@ describe('departures', () => {
   it('follow what is typical, not the few answers that take seconds', () => {
     const departures = departuresAfter(30)
     for (let i = 0; i < 1_000; i++) departures.answered(i % 10 === 0 ? 5_000 : 30)
-    const [, second] = [...new Set(leftAt(departures, 30).map(([, ms]) => ms))]
-    expect(second).toBeGreaterThanOrEqual(12)
-    expect(second).toBeLessThanOrEqual(18)
+    const [first = 0, second = 0] = [...new Set(leftAt(departures, 40).map(([, ms]) => ms))]
+    expect(second - first).toBeGreaterThanOrEqual(12)
+    expect(second - first).toBeLessThanOrEqual(18)
   })
 
-  it('let a call after a pause leave at once', () => {
+  it('keep a call that comes alone after a pause for a fifth of an answer', () => {
     const departures = departuresAfter(60)
     leftAt(departures, 5)
-    expect(leftAt(departures, 1)).toEqual([[0, 0]])
+    const [[, ms]] = leftAt(departures, 1) as [[number, number]]
+    expect(ms).toBeGreaterThanOrEqual(11)
+    expect(ms).toBeLessThanOrEqual(13)
   })
 })

@@ -18,17 +18,24 @@ const KEPT_BYTES = 4_194_304
 
 export type Argument = string | number | Uint8Array
 
-/** One command, its arguments in parts. They are not kept: no error of ioredis can quote them. */
+/**
+ * One command, its arguments in parts. They are not kept: no error of ioredis can quote them. Nor are its bytes once they
+ * are sent: held until the reply, they were taken for long-lived, and only full collections freed them.
+ */
 export class PackedCommand extends Command {
-  readonly #bytes: Buffer
+  #bytes: Buffer | null
 
   constructor(name: string, ...parts: readonly (readonly Argument[])[]) {
     super(name)
     this.#bytes = scratch.pack(name, parts)
   }
 
+  /** @throws Error when they were sent before: no command is sent again. */
   override toWritable(): Buffer {
-    return this.#bytes
+    const bytes = this.#bytes
+    if (!bytes) throw new Error('a command is sent once')
+    this.#bytes = null
+    return bytes
   }
 }
 

@@ -66,7 +66,7 @@ async function consume(
 }
 
 export interface Floor {
-  /** Calls a second with so many in flight; as in the load, the first half second is not measured. */
+  /** Calls a second with so many in flight; as in the load, what they take to settle is not measured. */
   perSecond(inFlight: number, seconds: number): Promise<number>
   stop(): void
 }

@@ -17,7 +17,7 @@ export interface LoadOptions {
   readonly authorization: string
   readonly customers: readonly Customer[]
   readonly inFlight: number
-  /** That are measured; the first half second is not, since all calls begin at once. */
+  /** That are measured; what the calls, which all begin at once, take to settle is not. */
   readonly seconds: number
   /** Makes the consecutives of a run its own. */
   readonly run: string
@@ -45,7 +45,7 @@ const CODE = /"responseCode":"(\d\d)"/
 const TOKEN = /"token":"(\d+)"/
 
 /**
- * Runs for the given time and half a second before it, then lets the open calls end. @throws Error when a connection
+ * Runs for the given time and what it takes to settle, then lets the open calls end. @throws Error when a connection
  * breaks.
  */
 export async function generateLoad(options: LoadOptions): Promise<LoadResult> {

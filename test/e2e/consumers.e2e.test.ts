@@ -175,10 +175,17 @@ describe('webhooks', () => {
     const fresh = approvals.filter(({ consecutive }) => Number(consecutive.split('-')[1]) > first)
     expect(fresh).toHaveLength(2 * CALLS)
     const ids = (to: Receiver) => new Set(to.taken.map(({ data }) => `${data.subject}#${data.version}`))
-    await until('everything was delivered', WITHIN_MS, () => {
+    const missing = () => {
       const [all, since] = [ids(flaky), ids(good)]
-      return approvals.every(({ id }) => all.has(id)) && fresh.every(({ id }) => since.has(id))
-    })
+      return {
+        flaky: approvals.filter(({ id }) => !all.has(id)).map(({ id }) => id),
+        good: fresh.filter(({ id }) => !since.has(id)).map(({ id }) => id),
+      }
+    }
+    const complete = () => Object.values(missing()).every(({ length }) => length === 0)
+    // Which ones are missing says more than that some are.
+    await until('everything was delivered', WITHIN_MS, complete).catch(() => undefined)
+    expect(missing()).toEqual({ flaky: [], good: [] })
     expect([...ids(good)].toSorted()).toEqual(fresh.map(({ id }) => id).toSorted())
     for (const subject of new Set(fresh.map((event) => event.subject))) {
       const order = [...ids(flaky)].filter((id) => id.startsWith(`${subject}#`)).map((id) => Number(id.split('#')[1]))

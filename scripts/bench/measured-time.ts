@@ -7,7 +7,7 @@
  */
 const SETTLING_MS = 1_500
 
-/** From when it has settled on, for so many seconds. Times are of `performance.now()`. */
+/** Once it has settled, for so many seconds. Times are of `performance.now()`. */
 export class MeasuredTime {
   readonly from = performance.now() + SETTLING_MS
   readonly until: number

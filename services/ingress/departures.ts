@@ -1,6 +1,6 @@
 // When requests leave for the log. While many calls wait, those that come within a part of the time that an answer takes
 // leave together: a request to the broker costs all who handle it as much as dozens of records do. Who comes when the
-// last departure was long ago waits for less: answers come many at once, and so do the calls that follow them. They leave
+// last departure was long ago waits for less: answers come many at once, and so do the calls that follow them. All leave
 // sooner when they are more than those that are out, and when answers come and no more stay out than gather: else whoever
 // decides has nothing left to do. Where few calls wait or answers are quick, nobody begins to wait; who comes while others
 // do leaves with them.

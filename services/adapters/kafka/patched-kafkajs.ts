@@ -26,8 +26,7 @@ interface RequestQueue {
 /** What a kafkajs cluster does for its admin client. */
 interface Cluster {
   addTargetTopic(topic: string): Promise<void>
-  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[]
-  refreshMetadata(): Promise<void>
+  refreshMetadataIfNecessary(): Promise<void>
   fetchTopicsOffset(
     asked: readonly { topic: string; fromBeginning: boolean; partitions: readonly { partition: number }[] }[],
   ): Promise<readonly { readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[]>
@@ -36,7 +35,7 @@ interface Cluster {
 /** Of a partition: its first offset, or the one after its last. */
 export type Bound = 'first' | 'end'
 
-/** An admin client that may have one question more. */
+/** An admin client that may have one question more. For questions about one topic only: see `ClusterView`. */
 export interface BoundsAdmin extends Kafkajs.Admin {
   /** A bound of a partition, in one request; kafkajs' own question costs all metadata and all partitions. */
   readonly fetchBound?: (topic: string, partition: number, bound: Bound) => Promise<string>
@@ -79,19 +78,12 @@ function scheduleOnlyWhenPending(this: RequestQueue): void {
 }
 
 /**
- * What else is asked leaves the client with the metadata of other topics, or of none; a refresh that is shared with
- * somebody who asked earlier may not bring this topic's, the second one does.
- */
-const MAX_REFRESHES = 2
-
-/**
  * @throws KafkaJSError, also when the leader is another one by now: then the client has to be made anew.
  * @throws LogError when nobody is known to lead the partition.
  */
 async function boundOf(cluster: Cluster, topic: string, partition: number, bound: Bound): Promise<string> {
   await cluster.addTargetTopic(topic)
-  const isKnown = () => cluster.findTopicPartitionMetadata(topic).some(({ partitionId }) => partitionId === partition)
-  for (let refreshes = 0; refreshes < MAX_REFRESHES && !isKnown(); refreshes++) await cluster.refreshMetadata()
+  await cluster.refreshMetadataIfNecessary()
   const fromBeginning = bound === 'first'
   const [found] = await cluster.fetchTopicsOffset([{ topic, fromBeginning, partitions: [{ partition }] }])
   const known = found?.partitions[0]?.offset

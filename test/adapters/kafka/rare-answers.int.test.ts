@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ClusterView } from '../../../services/adapters/kafka/cluster-view.ts'
 import { createKafkaLog } from '../../../services/adapters/kafka/log.ts'
 import { checkTopics, createTopics } from '../../../services/adapters/kafka/topics.ts'
 import type { Log } from '../../../services/ports/log.ts'
@@ -55,6 +56,35 @@ describe('the log on Kafka', { timeout: 60_000 }, () => {
     const sizes: number[] = []
     for await (const { value } of log.read(narrow, 0)) sizes.push(value?.byteLength ?? 0)
     expect(sizes).toEqual([10, 20])
+  })
+
+  it('knows what a group has recorded, and where a time is, while it asks about other topics', async () => {
+    const connection = connectionOf(requireBrokers())
+    const names = Array.from({ length: 9 }, () => randomUUID())
+    await createTopics(
+      connection,
+      names.map((name) => ({ name, partitions: 4, retentionMs: -1, purpose: 'test' })),
+    )
+    const [asked = '', ...others] = names
+    const group = randomUUID()
+    const foreign = new Kafka({ brokers: requireBrokers(), clientId: 'foreign', logLevel: logLevel.NOTHING }).admin()
+    await foreign.setOffsets({ groupId: group, topic: asked, partitions: [{ partition: 2, offset: '0' }] })
+    await foreign.disconnect()
+    for (let round = 0; round < 24; round++) {
+      const view = new ClusterView(connection)
+      await view.bound(asked, 0, 'end')
+      const answers = Promise.all([view.recorded(group, asked), view.offsetAt(asked, 3, 0)])
+      const counts: Promise<number>[] = []
+      for (const other of others) {
+        for (let turns = 0; turns < round % 4; turns++) await new Promise((resolve) => setImmediate(resolve))
+        counts.push(view.partitions(other))
+        // So that several answers are found at once, as in a process that is busy.
+        for (const until = performance.now() + 3; performance.now() < until;);
+      }
+      expect(await answers).toEqual([new Set([2]), 0n])
+      expect(new Set(await Promise.all(counts))).toEqual(new Set([4]))
+      await view.close()
+    }
   })
 
   it('makes topics once, leaves those that exist, and says what is wrong with them', async () => {

@@ -16,6 +16,9 @@ const MAX_BYTES_PER_PARTITION = 256 * 1024
  */
 const COMMIT_MS = 1_000
 
+/** Of attempts that fail one after the other, the first and then one in this many are logged. */
+const LOG_EVERY = 30
+
 /** Between two attempts to learn where a new group begins. Nothing is fetched meanwhile. */
 const START_RETRY_MS = 500
 
@@ -55,6 +58,8 @@ class Member {
   /** Of the present assignment: where nothing was recorded, the beginning is. */
   #begun: Promise<unknown> = Promise.resolve()
   #committing: Promise<void> | null = null
+  /** One after the other. */
+  #failures = 0
 
   constructor(settings: Settings, cluster: ClusterView, joining: Joining) {
     this.#settings = settings
@@ -126,10 +131,11 @@ class Member {
 
   /** Tries until it succeeds, or until it does not matter any more: undefined. */
   async #asLongAs<T>(assignment: number, work: () => Promise<T>): Promise<T | undefined> {
-    while (assignment === this.#assignment) {
+    for (let failures = 0; assignment === this.#assignment; failures++) {
       try {
         return await work()
-      } catch {
+      } catch (error) {
+        if (failures % LOG_EVERY === 0) this.#warn(error, 'where it begins could not be learnt or recorded yet')
         await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS))
       }
     }
@@ -192,11 +198,15 @@ class Member {
     try {
       const offsets = progresses.map(({ topic, partition, next }) => ({ topic, partition, offset: String(next) }))
       await consumer.commitOffsets(offsets)
+      this.#failures = 0
     } catch (error) {
-      const fields = { group: this.#joining.group, reason: reasonOf(error) }
-      this.#settings.logger.warn(fields, 'what is done could not be recorded yet')
+      if (this.#failures++ % LOG_EVERY === 0) this.#warn(error, 'what is done could not be recorded yet')
       if (assignment === this.#assignment) for (const progress of progresses) this.#uncommitted.add(progress)
     }
+  }
+
+  #warn(error: unknown, what: string): void {
+    this.#settings.logger.warn({ group: this.#joining.group, reason: reasonOf(error) }, what)
   }
 }
 

@@ -69,6 +69,10 @@ describe('the log on Kafka when its broker fails', { timeout: 150_000 }, () => {
     await Promise.all([member.stop(), following.stop()])
     expect(load.odd).toEqual([])
     expect(JSON.stringify(lines)).not.toContain(CANARY)
+    // Tried every second, said now and then.
+    const unrecorded = lines.filter(({ message }) => message === 'what is done could not be recorded yet')
+    expect(unrecorded.length).toBeGreaterThan(0)
+    expect(unrecorded.length).toBeLessThan(4)
   })
 
   it('says soon that a frozen broker does not answer, and goes on when it thaws', async () => {

@@ -7,7 +7,7 @@ import type { ClusterView } from './cluster-view.ts'
 import { reasonOf } from './client.ts'
 import type { Settings } from './options.ts'
 import { toStored } from './records.ts'
-import { ConsumerSession, type Assigned } from './session.ts'
+import { ConsumerSession, LOG_EVERY, type Assigned } from './session.ts'
 import { within } from './waiting.ts'
 
 const MAX_BYTES_PER_PARTITION = 256 * 1024
@@ -15,9 +15,6 @@ const MAX_BYTES_PER_PARTITION = 256 * 1024
  * Between two recordings of what is done. Awaiting each would cost a sixth of the throughput; redelivery is harmless.
  */
 const COMMIT_MS = 1_000
-
-/** Of attempts that fail one after the other, the first and then one in this many are logged. */
-const LOG_EVERY = 30
 
 /** Between two attempts to learn where a new group begins. Nothing is fetched meanwhile. */
 const START_RETRY_MS = 500
@@ -58,7 +55,7 @@ class Member {
   /** Of the present assignment: where nothing was recorded, the beginning is. */
   #begun: Promise<unknown> = Promise.resolve()
   #committing: Promise<void> | null = null
-  /** One after the other. */
+  /** To record what is done, one after the other. */
   #failures = 0
 
   constructor(settings: Settings, cluster: ClusterView, joining: Joining) {

@@ -24,7 +24,7 @@ const WATCH_MS = 1_000
 const RESTART_MIN_MS = 100
 const RESTART_MAX_MS = 2_000
 /** Of attempts that fail one after the other, the first and then one in this many are logged. */
-const LOG_EVERY = 30
+export const LOG_EVERY = 30
 /** To join for the first time; a group whose member died without leaving waits for its session to end. */
 const FIRST_JOIN_MS = 30_000
 /** For the running handlers, and for leaving. */

@@ -1,13 +1,14 @@
-// kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, Produce requests are
-// written and records read by our own code, and a bound of a partition is asked for without asking for all metadata. The
-// patches are for that version only: any other runs as it is. Values of kafkajs come from here, so that the patches are
-// in place before it is loaded.
+// kafkajs 2.2.4 as this service runs it: a timer that wakes it a thousand times a second is quieted, requests are
+// framed, Produce requests written and records read by our own code, and a bound of a partition is asked for without
+// asking for all metadata. The patches are for that version only: any other runs as it is. Values of kafkajs come from
+// here, so that the patches are in place before it is loaded.
 
 import { createRequire } from 'node:module'
 import type * as Kafkajs from 'kafkajs'
 import { LogError } from '../../ports/log.ts'
 import { groupByPartition, produceRequests, type Produce, type ProduceRequest } from './produce-request.ts'
 import { readRecord } from './record-reader.ts'
+import { frameRequest } from './request-frame.ts'
 
 const PATCHED_VERSION = '2.2.4'
 /** Between two looks at requests that wait for others to be answered, ms; as in kafkajs. */
@@ -44,6 +45,7 @@ export interface BoundsAdmin extends Kafkajs.Admin {
 if ((require('kafkajs/package.json') as { readonly version: string }).version === PATCHED_VERSION) {
   const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { readonly prototype: RequestQueue }
   prototype.scheduleCheckPendingRequests = scheduleOnlyWhenPending
+  replaceModule('kafkajs/src/protocol/request.js', () => frameRequest)
   replaceModule('kafkajs/src/protocol/requests/produce/v3/request.js', (theirs) =>
     produceRequests(theirs as (asked: Produce) => ProduceRequest),
   )

@@ -3,6 +3,7 @@
 // never sends, compressed, transactional or idempotent, is left to kafkajs.
 
 import { BatchWriter, type RecordToWrite } from './batch-writer.ts'
+import type { Written } from './request-frame.ts'
 
 /** What kafkajs makes a request of. */
 export interface Produce {
@@ -24,12 +25,6 @@ export interface ProduceRequest {
   readonly apiName: string
   readonly expectResponse: () => boolean
   readonly encode: () => Promise<Written>
-}
-
-/** What kafkajs takes for an encoder. */
-interface Written {
-  readonly buf: Buffer
-  readonly buffer: Buffer
 }
 
 const API_KEY = 0

@@ -30,13 +30,13 @@ export function slotViews(
 ): readonly SlotView[] {
   let at = 0
   return reads.map((read) => {
-    const version = readVersion(values[at++] ?? null)
+    const { tag, base, outbox } = readVersion(values[at++] ?? null)
     const entries = new Map<string, string>()
     for (const name of namesRead(read)) {
       const value = values[at++]
       if (value) entries.set(name, value.toString())
     }
-    return { slot: read.slot, ...version, entries, generation }
+    return { slot: read.slot, tag, base, outbox, entries, generation }
   })
 }
 

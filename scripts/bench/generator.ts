@@ -57,50 +57,57 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   let calls = 0
   let next = 0
 
-  const loop = async (slot: number): Promise<void> => {
-    const connection = await Connection.open(new URL(urls[slot % urls.length] ?? ''), options.authorization)
-    const post = async (body: string): Promise<string> => {
-      const started = performance.now()
-      const { status, text } = await connection.post(body)
-      const ended = performance.now()
-      if (started >= from) latency.recordValue(Math.max(1, Math.round((ended - started) * US_PER_MS)))
-      measured.answered(ended)
-      const name = `${status} ${CODE.exec(text)?.[1] ?? ''}`
-      answers[name] = (answers[name] ?? 0) + 1
-      calls++
-      return text
-    }
-    while (performance.now() < until) {
-      const n = next++
-      const { cardNumber, documentType, documentNumber } = customers[n % customers.length] as Customer
-      const head = `{"consecutive":"${run}-${n}",${ACQUIRER},`
-      const generated = await post(
-        `${head}"transactionCode":"TOKEN_GENERATION","document":{"type":"${documentType}","number":"${documentNumber}"}}`,
-      )
-      const token = TOKEN.exec(generated)?.[1]
-      if (token === undefined || performance.now() >= until) continue
-      await post(
-        `${head}"transactionCode":"TOKEN_PURCHASE","cardNumber":"${cardNumber}","token":"${token}","accountType":"10","amount":10}`,
-      )
-    }
-    connection.close()
-  }
+  const loop = (connection: Connection) =>
+    new Promise<void>((resolve, reject) => {
+      connection.onBroken = reject
+      const post = (body: string, go: (text: string, now: number) => void) => {
+        const started = performance.now()
+        connection.post(body, (status, text) => {
+          const ended = performance.now()
+          if (started >= from) latency.recordValue(Math.max(1, Math.round((ended - started) * US_PER_MS)))
+          measured.answered(ended)
+          const name = `${status} ${CODE.exec(text)?.[1] ?? ''}`
+          answers[name] = (answers[name] ?? 0) + 1
+          calls++
+          go(text, ended)
+        })
+      }
+      const generate = (_: string, now: number) => {
+        if (now >= until) return resolve()
+        const n = next++
+        const { cardNumber, documentType, documentNumber } = customers[n % customers.length] as Customer
+        const head = `{"consecutive":"${run}-${n}",${ACQUIRER},`
+        const generation = `${head}"transactionCode":"TOKEN_GENERATION","document":{"type":"${documentType}","number":"${documentNumber}"}}`
+        post(generation, (text, answeredAt) => {
+          const token = TOKEN.exec(text)?.[1]
+          if (token === undefined || answeredAt >= until) return generate('', answeredAt)
+          post(
+            `${head}"transactionCode":"TOKEN_PURCHASE","cardNumber":"${cardNumber}","token":"${token}","accountType":"10","amount":10}`,
+            generate,
+          )
+        })
+      }
+      generate('', performance.now())
+    })
 
-  await Promise.all(Array.from({ length: inFlight }, (_, slot) => loop(slot)))
+  const urlOf = (slot: number) => new URL(urls[slot % urls.length] ?? '')
+  const opening = Array.from({ length: inFlight }, (_, slot) => Connection.open(urlOf(slot), options.authorization))
+  const connections = await Promise.all(opening)
+  await Promise.all(connections.map(loop))
+  for (const connection of connections) connection.close()
   return { calls, perSecond: measured.perSecond(), answers, latency }
 }
 
-interface Answer {
-  readonly status: string
-  readonly text: string
-}
+type OnAnswer = (status: string, text: string) => void
 
 /** One keep-alive connection with at most one call under way. Understands answers with a content length only. */
 class Connection {
   readonly #socket: Socket
   readonly #head: string
   #received = ''
-  #settle: PromiseWithResolvers<Answer> | null = null
+  #onAnswer: OnAnswer = () => undefined
+  /** Also when it is closed while a call is under way. */
+  onBroken: (error: Error) => void = () => undefined
 
   private constructor(url: URL, authorization: string) {
     // Into a buffer of its own: a stream of readable chunks takes a third of what the generator does.
@@ -115,8 +122,8 @@ class Connection {
     const socket = connect({ port: Number(url.port), host: url.hostname, noDelay: true, onread })
     this.#socket = socket
     this.#head = `POST /financial HTTP/1.1\r\nHost: ${url.host}\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: `
-    socket.on('error', (error) => this.#settle?.reject(error))
-    socket.on('close', () => this.#settle?.reject(new Error('the connection was closed during a call')))
+    socket.on('error', (error) => this.onBroken(error))
+    socket.on('close', () => this.onBroken(new Error('the connection was closed during a call')))
   }
 
   static async open(url: URL, authorization: string): Promise<Connection> {
@@ -127,26 +134,26 @@ class Connection {
   }
 
   /** @param body ASCII */
-  post(body: string): Promise<Answer> {
-    this.#settle = Promise.withResolvers<Answer>()
+  post(body: string, onAnswer: OnAnswer): void {
+    this.#onAnswer = onAnswer
     this.#socket.write(`${this.#head}${body.length}${HEAD_END}${body}`, 'latin1')
-    return this.#settle.promise
   }
 
   close(): void {
-    this.#settle = null
+    this.onBroken = () => undefined
     this.#socket.destroy()
   }
 
   #receive(chunk: string): void {
-    this.#received += chunk
-    const end = this.#received.indexOf(HEAD_END)
-    if (end < 0) return
-    const length = Number(LENGTH.exec(this.#received.slice(0, end))?.[1] ?? 0)
+    const received = this.#received + chunk
+    const end = received.indexOf(HEAD_END)
     const start = end + HEAD_END.length
-    if (this.#received.length < start + length) return
-    const answer = { status: this.#received.slice(9, 12), text: this.#received.slice(start, start + length) }
-    this.#received = this.#received.slice(start + length)
-    this.#settle?.resolve(answer)
+    const length = end < 0 ? Infinity : Number(LENGTH.exec(received)?.[1] ?? 0)
+    if (received.length < start + length) {
+      this.#received = received
+      return
+    }
+    this.#received = ''
+    this.#onAnswer(received.slice(9, 12), received.slice(start, start + length))
   }
 }

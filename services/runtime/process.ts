@@ -29,8 +29,8 @@ const V8_FLAGS = [
   '--minimum-invocations-after-ic-update=50',
 ]
 
-/** What `process.nextTick` makes of a call, for ever. */
-let keptTick: object | undefined
+/** What `process.nextTick` made of a call. */
+const keptTicks: object[] = []
 
 /**
  * Node makes an object of each call of `process.nextTick`, of which the edge has half a dozen a request. V8 forgets the
@@ -38,9 +38,7 @@ let keptTick: object | undefined
  * instead of 130, a twentieth of what the edge does. One that is always there keeps the shape.
  */
 function keepShapeOfTicks(): void {
-  process.nextTick(() => {
-    keptTick = executionAsyncResource()
-  })
+  process.nextTick(() => keptTicks.push(executionAsyncResource()))
 }
 
 /** Exit code 1 with the names of bad variables, or with a log line when `run` fails; else until a signal. */

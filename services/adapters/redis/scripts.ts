@@ -28,15 +28,16 @@ function script(lua: string): Script {
 /**
  * What scripts that change versions begin with. A version's key holds the slot's tag, its base and its outbox, so that
  * all are read and written at one moment: two lines, and for each event that is not known to be on the log
- * `version:length:` and its bytes. `parts` gives the tag, both lines, and the outbox; `write` reads what `addWrites` has
- * added.
+ * `version:length:` and its bytes. `parts` gives the tag and the outbox; `write` reads what `addWrites` has added.
+ *
+ * Lua hashes every byte of every text that it is given or makes, a nanosecond each: of an event as long as a command.
  */
 const SLOT = `#!lua
 local function parts(held)
   local first = string.find(held, '\\n', 1, true)
   local second = first and string.find(held, '\\n', first + 1, true)
-  if not second then return 'damaged', held, '' end
-  return string.sub(held, 1, first - 1), string.sub(held, 1, second), string.sub(held, second + 1)
+  if not second then return 'damaged', '' end
+  return string.sub(held, 1, first - 1), string.sub(held, second + 1)
 end
 local function get(key) return redis.call('GET', key) or '\\n\\n' end
 local function write(key, arg, count)
@@ -60,10 +61,10 @@ export function addWrites(call: ScriptCall, writes: readonly EntryWrite[], keyOf
 /**
  * Write units in their order, each on its own. KEYS: term, then for each unit version, the entries that must be absent,
  * the entries to write. ARGV: term, then for each unit expected tag, next lines and behind them the event as the outbox
- * has it, count of absent entries, count of writes, and the writes as `addWrites` adds them. Gives for each 1, or 0 for a
- * conflict; -1 under another term. Nothing that it writes can fail by the type of a key. One script for many, since each
- * costs the client and Redis as much as a unit. Events that wait come behind the new one: mostly there is none, and each
- * text that Lua makes of an event costs as much as a command.
+ * has it, count of absent entries, count of writes, and the writes as `addWrites` adds them. Gives for each 1, 2 when
+ * its event is the only one in the outbox, or 0 for a conflict; -1 under another term. Nothing that it writes can fail by
+ * the type of a key. One script for many, since each costs the client and Redis as much as a unit. Events that wait come
+ * behind the new one: mostly there is none, and then no text is made of it.
  */
 export const COMMIT = script(`${SLOT}
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
@@ -71,14 +72,14 @@ local results = {}
 local key, arg = 2, 2
 while arg <= #ARGV do
   local absent, writes = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
-  local tag, _, outbox = parts(get(KEYS[key]))
+  local tag, outbox = parts(get(KEYS[key]))
   local fits = tag == ARGV[arg]
   if fits and absent > 0 then fits = redis.call('EXISTS', unpack(KEYS, key + 1, key + absent)) == 0 end
   if fits then
     write(key + 1 + absent, arg + 4, writes)
     redis.call('SET', KEYS[key], ARGV[arg + 1] .. outbox)
   end
-  results[#results + 1] = fits and 1 or 0
+  results[#results + 1] = fits and (outbox == '' and 2 or 1) or 0
   key = key + 1 + absent + writes
   arg = arg + 4 + 2 * writes
 end
@@ -98,27 +99,36 @@ end
 return #KEYS - 1`)
 
 /**
- * Forget events. KEYS: versions. ARGV: for each the count of its events, and their versions. It looks for them where they
- * are, since to take the outbox out of the value would take half as long again.
+ * Forget events. KEYS: versions. ARGV: for each its tag with a line feed and the bytes of its lines, when its event was
+ * the only one in the outbox after the unit with this tag ('' and 0 else); the count of events, and their versions. While
+ * a slot has that tag nothing was added to the outbox, so that its lines are all that stays, and the event is not read.
+ * Else it looks for the events where they are, since to take the outbox out of the value would take half as long again.
  */
 export const FORGET = script(`#!lua
-local arg = 1
-for key = 1, #KEYS do
-  local count = tonumber(ARGV[arg])
-  local held = redis.call('GET', KEYS[key]) or ''
+local function forget(key, arg, count)
+  local held = redis.call('GET', key) or ''
   local first = string.find(held, '\\n', 1, true)
   local at = first and string.find(held, '\\n', first + 1, true)
-  if at and at < #held then
-    local gone, kept = {}, { string.sub(held, 1, at) }
-    for i = arg + 1, arg + count do gone[ARGV[i]] = true end
-    while at < #held do
-      local _, head, version, length = string.find(held, '^(%d+):(%d+):', at + 1)
-      if not gone[version] then kept[#kept + 1] = string.sub(held, at + 1, head + length) end
-      at = head + length
-    end
-    redis.call('SET', KEYS[key], table.concat(kept))
+  if not at or at == #held then return end
+  local gone, kept = {}, { string.sub(held, 1, at) }
+  for i = arg, arg + count - 1 do gone[ARGV[i]] = true end
+  while at < #held do
+    local _, head, version, length = string.find(held, '^(%d+):(%d+):', at + 1)
+    if not gone[version] then kept[#kept + 1] = string.sub(held, at + 1, head + length) end
+    at = head + length
   end
-  arg = arg + 1 + count
+  redis.call('SET', key, table.concat(kept))
+end
+local arg = 1
+for key = 1, #KEYS do
+  local tag, bytes, count = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
+  local lines = bytes > 0 and redis.call('GETRANGE', KEYS[key], 0, bytes - 1) or ''
+  if bytes > 0 and string.sub(lines, 1, #tag) == tag and string.find(lines, '\\n', #tag + 1, true) == bytes then
+    redis.call('SET', KEYS[key], lines)
+  else
+    forget(KEYS[key], arg + 3, count)
+  end
+  arg = arg + 3 + count
 end
 return #KEYS`)
 

@@ -45,10 +45,12 @@ export function versionLines({ nextTag, nextBase }: Pick<Unit, 'nextTag' | 'next
   return `${nextTag}\n${nextBase}\n`
 }
 
-/** What a unit makes of a version: its lines, and its event as the first of the outbox. */
-export function versionBytes(unit: Pick<Unit, 'nextTag' | 'nextBase' | 'event'>): Buffer {
+/** What a unit makes of a version: its lines, of so many bytes, and its event as the first of the outbox. */
+export function versionBytes(unit: Pick<Unit, 'nextTag' | 'nextBase' | 'event'>): { bytes: Buffer; lineBytes: number } {
   const { version, event } = unit.event
-  return Buffer.concat([Buffer.from(`${versionLines(unit)}${version}:${event.length}:`), event])
+  const entry = `${version}:${event.length}:`
+  const head = Buffer.from(`${versionLines(unit)}${entry}`)
+  return { bytes: Buffer.concat([head, event]), lineBytes: head.length - entry.length }
 }
 
 /**

@@ -42,6 +42,9 @@ export interface RedisStoreOptions {
 
 const COMMAND_TIMEOUT_MS = 2_000
 const ANOTHER_TERM = -1
+/** What a unit's script says of one that was written; of one whose event is the only one in the outbox. */
+const COMMITTED = 1
+const LONELY = 2
 
 /**
  * A store on the Redis at `url`. Resolves after the first attempt to connect, whether it succeeded or not: it goes on
@@ -60,10 +63,25 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Reco
   return new RedisStore(connection, names)
 }
 
+/** What makes it cheap to forget a unit's event: the slot's lines, the first of which is the tag, are all that stays. */
+interface Lonely {
+  readonly version: number
+  /** With its line feed. */
+  readonly tag: string
+  readonly lineBytes: number
+}
+
+const NOT_LONELY = { tag: '', lineBytes: 0 }
+
+/** Of units that are remembered for this: those of the transactions in flight, and of some that were never forgotten. */
+const MAX_LONELY = 20_000
+
 class RedisStore implements RecoverableStore {
   readonly upkeep: RedisUpkeep
   readonly #connection: RedisConnection
   readonly #names: KeyNames
+  /** By slot, units whose event was the only one in the outbox, until it is forgotten. */
+  readonly #lonely = new Map<string, Lonely>()
 
   constructor(connection: RedisConnection, names: KeyNames) {
     this.#connection = connection
@@ -103,8 +121,13 @@ class RedisStore implements RecoverableStore {
     const verdicts = new Map<Unit, CommitResult>()
     for (const chunk of inChunks(units, MAX_PIPELINE)) {
       const sent = chunk.filter((unit) => unit.generation === this.generation)
-      const replies = await this.#runScripts('commit', inChunks(sent, SLOTS_A_SCRIPT), (some) => this.#commitOf(some))
-      sent.forEach((unit, i) => verdicts.set(unit, replies[i] === 1 ? 'committed' : 'conflict'))
+      const lineBytes: number[] = []
+      const callOf = (some: readonly Unit[]) => this.#commitOf(some, lineBytes)
+      const replies = await this.#runScripts('commit', inChunks(sent, SLOTS_A_SCRIPT), callOf)
+      sent.forEach((unit, i) => {
+        this.#remember(unit, replies[i] === LONELY, lineBytes[i] ?? 0)
+        verdicts.set(unit, replies[i] === LONELY || replies[i] === COMMITTED ? 'committed' : 'conflict')
+      })
     }
     return units.map((unit) => verdicts.get(unit) ?? 'conflict')
   }
@@ -115,8 +138,9 @@ class RedisStore implements RecoverableStore {
       const call: ScriptCall = { script: FORGET, keys: [], args: [] }
       for (const { slot, versions } of chunk) {
         if (versions.length === 0) continue
+        const { tag, lineBytes } = this.#lonelyOf(slot, versions)
         call.keys.push(this.#names.version(slot))
-        call.args.push(versions.length, ...versions)
+        call.args.push(tag, lineBytes, versions.length, ...versions)
       }
       if (call.keys.length > 0) await this.#send('acknowledge', [call])
     }
@@ -208,17 +232,34 @@ class RedisStore implements RecoverableStore {
     return call
   }
 
-  #commitOf(units: readonly Unit[]): ScriptCall {
-    const { term, version, entry } = this.#names
+  /** @param lineBytes gets the bytes of each unit's lines. */
+  #commitOf(units: readonly Unit[], lineBytes: number[]): ScriptCall {
+    const { term, version: versionKey, entry } = this.#names
     const call: ScriptCall = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
     for (const unit of units) {
       const { slot, expectedTag, absent, writes } = unit
-      call.keys.push(version(slot))
+      call.keys.push(versionKey(slot))
       for (const name of absent) call.keys.push(entry(slot, name))
-      call.args.push(expectedTag, versionBytes(unit), absent.length, writes.length)
+      const version = versionBytes(unit)
+      lineBytes.push(version.lineBytes)
+      call.args.push(expectedTag, version.bytes, absent.length, writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }
     return call
+  }
+
+  /** Only what Redis has said: of a unit without an answer nobody knows what else waits. */
+  #remember({ slot, nextTag, event }: Unit, isLonely: boolean, lineBytes: number): void {
+    if (!isLonely) return void this.#lonely.delete(slot)
+    if (this.#lonely.size >= MAX_LONELY) this.#lonely.clear()
+    this.#lonely.set(slot, { version: event.version, tag: `${nextTag}\n`, lineBytes })
+  }
+
+  #lonelyOf(slot: string, versions: readonly number[]): Pick<Lonely, 'tag' | 'lineBytes'> {
+    const lonely = this.#lonely.get(slot)
+    if (!lonely || versions.length > 1 || versions[0] !== lonely.version) return NOT_LONELY
+    this.#lonely.delete(slot)
+    return lonely
   }
 
   /** The marker is the last command of a pipeline: had the data been lost before or within it, it would be gone. */

@@ -25,6 +25,15 @@ async function until(reached: () => boolean): Promise<void> {
   }
 }
 
+/** Waits for a connection that can be used. */
+async function untilUsed(store: Store): Promise<void> {
+  for (let alive = false; !alive; await pause(5))
+    alive = await store.ping().then(
+      () => true,
+      () => false,
+    )
+}
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
 
 async function start(options: Partial<RedisStoreOptions> = {}) {
@@ -41,11 +50,7 @@ async function start(options: Partial<RedisStoreOptions> = {}) {
     const before = store.generation
     await work()
     await until(() => store.generation > before)
-    for (let alive = false; !alive; await pause(5))
-      alive = await store.ping().then(
-        () => true,
-        () => false,
-      )
+    await untilUsed(store)
   }
   return {
     store,
@@ -276,13 +281,45 @@ describe('the store on Redis behind a network', () => {
     expect(store.generation).toBeGreaterThan(generation)
     await expect(store.ping()).rejects.toThrow(StoreError)
     proxy.silence(false)
-    for (let alive = false; !alive; await pause(10))
-      alive = await store.ping().then(
-        () => true,
-        () => false,
-      )
+    await untilUsed(store)
     const [seen] = await store.load([{ slot: 'S', names: [] }])
     expect(seen?.tag).toBe('1')
+    await test.stop()
+  })
+
+  it('forgets one event, whatever waits with it, and keeps tag and base', async () => {
+    const test = await start()
+    const { store } = test
+    const commit = (version: number) => store.commit([{ ...unit(store, 'S', version), nextBase: `año ${version}` }])
+    const forget = (version: number) => store.acknowledge([{ slot: 'S', versions: [version] }])
+    const seen = async () => (await store.load([{ slot: 'S', names: [] }]))[0]
+    await commit(1)
+    await commit(2)
+    await forget(2)
+    expect(await seen()).toMatchObject({ tag: '2', base: 'año 2', outbox: [{ version: 1 }] })
+    await forget(1)
+    await commit(3)
+    await forget(3)
+    expect(await seen()).toMatchObject({ tag: '3', base: 'año 3', outbox: [] })
+    await commit(4)
+    await forget(3)
+    expect(await seen()).toMatchObject({ tag: '4', base: 'año 4', outbox: [{ version: 4 }] })
+    await forget(4)
+    expect(await seen()).toMatchObject({ tag: '4', base: 'año 4', outbox: [] })
+    await test.stop()
+  })
+
+  it('forgets no other event than it is told to, when nobody heard that a unit was written', async () => {
+    const test = await start({ commandTimeoutMs: 200 })
+    const { store, proxy } = test
+    await store.commit([unit(store, 'S')])
+    proxy.silence(true)
+    await expect(store.commit([unit(store, 'S', 2)])).rejects.toThrow(StoreError)
+    proxy.silence(false)
+    await untilUsed(store)
+    await store.acknowledge([{ slot: 'S', versions: [1] }])
+    const [seen] = await store.load([{ slot: 'S', names: [] }])
+    expect(seen).toMatchObject({ tag: '2', outbox: [{ version: 2 }] })
     await test.stop()
   })
 
@@ -296,11 +333,7 @@ describe('the store on Redis behind a network', () => {
     proxy.cut()
     expect(await outcome).toBeInstanceOf(StoreError)
     proxy.silence(false)
-    for (let alive = false; !alive; await pause(10))
-      alive = await store.ping().then(
-        () => true,
-        () => false,
-      )
+    await untilUsed(store)
     expect(await admin.get(`${keyPrefix}count:{c}`)).toBe('1')
     await test.stop()
   })

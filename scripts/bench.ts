@@ -7,11 +7,12 @@ import { startFloor } from './bench/floor.ts'
 import { generateLoad, type LoadResult } from './bench/generator.ts'
 import { startSystem, type System } from './bench/system.ts'
 
-const USAGE = `usage: npm run bench -- [--in-flight 1,16,64,256] [--seconds 8] [--warm-up 60] [--customers 2000] [--json]
+const USAGE = `usage: npm run bench -- [--in-flight 1,16,64,256] [--seconds 8] [--warm-up 120] [--customers 2000] [--json]
   Starts Kafka, Redis, ingress, issuer and authorizer, and keeps so many calls in flight: generations, each followed by the
   purchase that spends its token. In turns with the load it takes the floor, for as many seconds: a bare kafkajs echo over
   two topics with as many records in flight. Exit code 1 when an answer is not approved. The warm-up is long because the
-  broker is new: in its first minute under load its compiler takes a tenth of two cores.
+  broker is new: on a slow machine its compilers take a tenth of two cores in its first minute under load, a twentieth in
+  the second.
 `
 const CREDENTIALS = 'demo-acquirer:demo-acquirer-secret'
 const US_PER_SECOND = 1_000_000
@@ -35,7 +36,7 @@ const { values } = parseArgs({
   options: {
     'in-flight': { type: 'string', default: '1,16,64,256' },
     seconds: { type: 'string', default: '8' },
-    'warm-up': { type: 'string', default: '60' },
+    'warm-up': { type: 'string', default: '120' },
     customers: { type: 'string', default: '2000' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

@@ -60,7 +60,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   const loop = (connection: Connection) =>
     new Promise<void>((resolve, reject) => {
       connection.onBroken = reject
-      const post = (body: string, go: (text: string, now: number) => void) => {
+      const post = (body: string, go: (now: number, text: string) => void) => {
         const started = performance.now()
         connection.post(body, (status, text) => {
           const ended = performance.now()
@@ -69,25 +69,25 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
           const name = `${status} ${CODE.exec(text)?.[1] ?? ''}`
           answers[name] = (answers[name] ?? 0) + 1
           calls++
-          go(text, ended)
+          go(ended, text)
         })
       }
-      const generate = (_: string, now: number) => {
+      const generate = (now: number) => {
         if (now >= until) return resolve()
         const n = next++
         const { cardNumber, documentType, documentNumber } = customers[n % customers.length] as Customer
         const head = `{"consecutive":"${run}-${n}",${ACQUIRER},`
         const generation = `${head}"transactionCode":"TOKEN_GENERATION","document":{"type":"${documentType}","number":"${documentNumber}"}}`
-        post(generation, (text, answeredAt) => {
+        post(generation, (answeredAt, text) => {
           const token = TOKEN.exec(text)?.[1]
-          if (token === undefined || answeredAt >= until) return generate('', answeredAt)
+          if (token === undefined || answeredAt >= until) return generate(answeredAt)
           post(
             `${head}"transactionCode":"TOKEN_PURCHASE","cardNumber":"${cardNumber}","token":"${token}","accountType":"10","amount":10}`,
             generate,
           )
         })
       }
-      generate('', performance.now())
+      generate(performance.now())
     })
 
   const urlOf = (slot: number) => new URL(urls[slot % urls.length] ?? '')

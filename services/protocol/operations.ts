@@ -47,7 +47,7 @@ export interface CommitOperation {
   /** The claim of this slot must still be absent. */
   readonly claimAbsent: boolean
   /** A counter to raise when the unit is committed. */
-  readonly count?: { readonly key: string; readonly expiresAt: number } | undefined
+  readonly count?: { readonly key: string; readonly expiresAt: number }
 }
 
 /** Put on the log what these slots have committed up to a version and what is not known to be there, and wait. */
@@ -125,9 +125,7 @@ export function* loadSettled(asks: readonly SlotAsk[]): Part<Loaded> {
 }
 
 export function* commit(unit: Omit<CommitOperation, 'kind'>): Part<Answer> {
-  // Named one by one: V8 copies an object that it does not know a property at a time.
-  const { state, command, decision, seen, drawn, claims, claimAbsent, count } = unit
-  return (yield { kind: 'commit', state, command, decision, seen, drawn, claims, claimAbsent, count }) as Answer
+  return (yield { kind: 'commit', ...unit }) as Answer
 }
 
 export function* publish(outboxes: PublishOperation['outboxes'], refusal?: PublishOperation['refusal']): Part<Answer> {

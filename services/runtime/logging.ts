@@ -98,8 +98,8 @@ const TEXT_FROM = 1e12
 
 /** A logger of one process. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { write } = options
-  const stream = { write: write ? (line: string) => write(maskCardNumbersIn(line)) : standardOutput() }
+  const output = options.write ?? standardOutput()
+  const stream = { write: (line: string) => output(maskCardNumbersIn(line)) }
   return pino(
     {
       level: options.level,
@@ -199,7 +199,7 @@ function plainValue(value: unknown): unknown {
   return value.slice(0, MAX_FRAMES).map((item) => (typeof item === 'string' ? item.slice(0, MAX_TEXT) : typeof item))
 }
 
-/** Lines are masked and written together, up to `FLUSH_MS` late, and at the latest when the process exits; kill -9 loses those. */
+/** Lines are written together, up to `FLUSH_MS` late, and at the latest when the process exits; kill -9 loses those. */
 function standardOutput(): (line: string) => void {
   const destination = pino.destination({
     dest: 1,
@@ -211,8 +211,8 @@ function standardOutput(): (line: string) => void {
   let gathered = ''
   const flush = () => {
     if (gathered === '') return
-    // No number goes on in another line. Its types tell of text alone.
-    destination.write(Buffer.from(maskCardNumbersIn(gathered)) as never)
+    // Its types tell of text alone.
+    destination.write(Buffer.from(gathered) as never)
     gathered = ''
   }
   setInterval(flush, FLUSH_MS).unref()

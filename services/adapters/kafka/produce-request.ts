@@ -62,10 +62,7 @@ export function produceRequests(theirs: (asked: Produce) => ProduceRequest): (as
       apiVersion: API_VERSION,
       apiName: 'Produce',
       expectResponse: () => acks !== 0,
-      encode: async () => {
-        const buffer = writeProduce(asked, Date.now())
-        return { buf: buffer, buffer }
-      },
+      encode: async () => ({ buffer: writeProduce(asked, Date.now()) }),
     }
   }
 }

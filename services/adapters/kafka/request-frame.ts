@@ -1,9 +1,8 @@
 // Puts a request's head before its body in place of kafkajs 2.2.4, which makes two zeroed buffers for that, each up to
 // twice as long as the request, and copies the body into one after the other. Same bytes.
 
-/** What kafkajs takes for an encoder. */
+/** What is left of kafkajs' encoder where its own framing is replaced. */
 export interface Written {
-  readonly buf: Buffer
   readonly buffer: Buffer
 }
 
@@ -14,7 +13,7 @@ export interface Framed {
   readonly request: {
     readonly apiKey: number
     readonly apiVersion: number
-    readonly encode: () => Promise<Pick<Written, 'buffer'>>
+    readonly encode: () => Promise<Written>
   }
 }
 
@@ -36,5 +35,5 @@ export async function frameRequest({ correlationId, clientId, request }: Framed)
   at = buffer.writeInt16BE(clientId === null || clientId === undefined ? ABSENT : name.length, at)
   at += name.copy(buffer, at)
   body.copy(buffer, at)
-  return { buf: buffer, buffer }
+  return { buffer }
 }

@@ -45,12 +45,10 @@ export function versionLines({ nextTag, nextBase }: Pick<Unit, 'nextTag' | 'next
   return `${nextTag}\n${nextBase}\n`
 }
 
-/** What a unit makes of a version: its lines, of so many bytes, and its event as the first of the outbox. */
-export function versionBytes(unit: Pick<Unit, 'nextTag' | 'nextBase' | 'event'>): { bytes: Buffer; lineBytes: number } {
+/** What a unit makes of a version: its lines, and its event as the first of the outbox. */
+export function versionBytes(unit: Pick<Unit, 'nextTag' | 'nextBase' | 'event'>): Buffer {
   const { version, event } = unit.event
-  const entry = `${version}:${event.length}:`
-  const head = Buffer.from(`${versionLines(unit)}${entry}`)
-  return { bytes: Buffer.concat([head, event]), lineBytes: head.length - entry.length }
+  return Buffer.concat([Buffer.from(`${versionLines(unit)}${version}:${event.length}:`), event])
 }
 
 /**

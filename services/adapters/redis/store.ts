@@ -25,7 +25,7 @@ import {
 import { RedisConnection, type ConnectionLog, type Fill, type PipelineResult } from './connection.ts'
 import { keyNames, type KeyNames } from './names.ts'
 import { addWrites, CLAIM, COMMIT, FORGET, SLOTS_A_SCRIPT, type ScriptCall } from './scripts.ts'
-import { slotCommand, slotViews, versionBytes } from './slot-views.ts'
+import { slotCommand, slotViews, versionBytes, versionLines } from './slot-views.ts'
 import { RedisUpkeep } from './upkeep.ts'
 
 export interface RedisStoreOptions {
@@ -121,11 +121,9 @@ class RedisStore implements RecoverableStore {
     const verdicts = new Map<Unit, CommitResult>()
     for (const chunk of inChunks(units, MAX_PIPELINE)) {
       const sent = chunk.filter((unit) => unit.generation === this.generation)
-      const lineBytes: number[] = []
-      const callOf = (some: readonly Unit[]) => this.#commitOf(some, lineBytes)
-      const replies = await this.#runScripts('commit', inChunks(sent, SLOTS_A_SCRIPT), callOf)
+      const replies = await this.#runScripts('commit', inChunks(sent, SLOTS_A_SCRIPT), (some) => this.#commitOf(some))
       sent.forEach((unit, i) => {
-        this.#remember(unit, replies[i] === LONELY, lineBytes[i] ?? 0)
+        this.#remember(unit, replies[i] === LONELY)
         verdicts.set(unit, replies[i] === LONELY || replies[i] === COMMITTED ? 'committed' : 'conflict')
       })
     }
@@ -232,27 +230,25 @@ class RedisStore implements RecoverableStore {
     return call
   }
 
-  /** @param lineBytes gets the bytes of each unit's lines. */
-  #commitOf(units: readonly Unit[], lineBytes: number[]): ScriptCall {
-    const { term, version: versionKey, entry } = this.#names
+  #commitOf(units: readonly Unit[]): ScriptCall {
+    const { term, version, entry } = this.#names
     const call: ScriptCall = { script: COMMIT, keys: [term], args: [this.upkeep.term] }
     for (const unit of units) {
       const { slot, expectedTag, absent, writes } = unit
-      call.keys.push(versionKey(slot))
+      call.keys.push(version(slot))
       for (const name of absent) call.keys.push(entry(slot, name))
-      const version = versionBytes(unit)
-      lineBytes.push(version.lineBytes)
-      call.args.push(expectedTag, version.bytes, absent.length, writes.length)
+      call.args.push(expectedTag, versionBytes(unit), absent.length, writes.length)
       addWrites(call, writes, (name) => entry(slot, name))
     }
     return call
   }
 
   /** Only what Redis has said: of a unit without an answer nobody knows what else waits. */
-  #remember({ slot, nextTag, event }: Unit, isLonely: boolean, lineBytes: number): void {
-    if (!isLonely) return void this.#lonely.delete(slot)
+  #remember(unit: Unit, isLonely: boolean): void {
+    if (!isLonely) return void this.#lonely.delete(unit.slot)
     if (this.#lonely.size >= MAX_LONELY) this.#lonely.clear()
-    this.#lonely.set(slot, { version: event.version, tag: `${nextTag}\n`, lineBytes })
+    const lineBytes = Buffer.byteLength(versionLines(unit))
+    this.#lonely.set(unit.slot, { version: unit.event.version, tag: `${unit.nextTag}\n`, lineBytes })
   }
 
   #lonelyOf(slot: string, versions: readonly number[]): Pick<Lonely, 'tag' | 'lineBytes'> {

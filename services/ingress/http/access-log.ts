@@ -18,15 +18,6 @@ export function recordAnswer(logger: Logger, metrics: IngressMetrics, requestId:
   logger.info({ requestId, route: UNROUTED, status }, 'response')
 }
 
-interface Line {
-  readonly requestId: string
-  readonly method: string
-  readonly route: string
-  readonly status: number
-  readonly ms: number
-  responseCode?: string
-}
-
 const MS_PER_SECOND = 1_000
 
 /** Logs and counts every response of the app. */
@@ -36,10 +27,9 @@ export function recordResponses(app: FastifyInstance, logger: Logger, metrics: I
     const { statusCode: status, elapsedTime, responseCode } = reply
     const route = routeName(request)
     metrics.response(route, status, responseCode, elapsedTime / MS_PER_SECOND)
+    const decided = responseCode === '' ? {} : { responseCode }
     const ms = Math.round(elapsedTime * 100) / 100
-    const line: Line = { requestId: request.id, method: request.method, route, status, ms }
-    if (responseCode !== '') line.responseCode = responseCode
-    logger.info(line, 'response')
+    logger.info({ requestId: request.id, method: request.method, route, status, ms, ...decided }, 'response')
     done()
   })
 }

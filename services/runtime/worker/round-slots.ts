@@ -16,7 +16,7 @@ export interface PendingEvent extends OutboxEntry {
 
 interface Cached {
   state: SlotState
-  readonly names: NamesRead
+  readonly names: Set<string>
   outbox: readonly PendingEvent[]
   /** Units of the running wave stand on this state, not committed yet. */
   dirty: boolean
@@ -55,12 +55,12 @@ export class RoundSlots {
       const names = reads[i]?.names ?? []
       const cached = this.#slots.get(view.slot)
       if (!cached || cached.state.version !== fresh.version || cached.state.head !== fresh.head) {
-        this.#slots.set(view.slot, { state: fresh, names: new NamesRead(names), outbox: view.outbox, dirty: false })
+        this.#slots.set(view.slot, { state: fresh, names: new Set(names), outbox: view.outbox, dirty: false })
         return
       }
       const added = new Map([...view.entries].filter(([name]) => name === CLAIM || !cached.names.has(name)))
       cached.state = withEntries(cached.state, added)
-      cached.names.add(names)
+      for (const name of names) cached.names.add(name)
     })
   }
 
@@ -122,44 +122,11 @@ export class RoundSlots {
   #has(ask: SlotAsk): boolean {
     const cached = this.#slots.get(ask.slot)
     if (!cached || (ask.claim && !cached.state.claim)) return false
-    return cached.names.hasAll(ask.names)
+    return ask.names.every((name) => cached.names.has(name))
   }
 
   #cached(slot: string): Cached {
     return got(this.#slots.get(slot), slot)
-  }
-}
-
-/** So many names are looked through faster than a set of them is made: they are long, and each is made anew. */
-const FEW_NAMES = 16
-
-/** Names of entries that were read of a slot. */
-class NamesRead {
-  /** As they were asked for: most are asked for twice, before they are read and after. */
-  readonly #lists: (readonly string[])[]
-  #count: number
-  /** Once there are many. */
-  #set: Set<string> | null = null
-
-  constructor(names: readonly string[]) {
-    this.#lists = [names]
-    this.#count = names.length
-  }
-
-  add(names: readonly string[]): void {
-    this.#lists.push(names)
-    this.#count += names.length
-    if (this.#set) for (const name of names) this.#set.add(name)
-  }
-
-  hasAll(names: readonly string[]): boolean {
-    return this.#lists.includes(names) || names.every((name) => this.has(name))
-  }
-
-  has(name: string): boolean {
-    if (this.#count <= FEW_NAMES) return this.#lists.some((names) => names.includes(name))
-    this.#set ??= new Set(this.#lists.flat())
-    return this.#set.has(name)
   }
 }
 

@@ -136,6 +136,27 @@ describe('the keys of the store on Redis', () => {
     expect(await admin.get(`${k}version:{D.i1.xxx}`)).toBe('1\n{"card":1}\n')
   })
 
+  it('lose one event, whatever waits with it, and keep tag and base', async () => {
+    const { store } = test
+    const slot = test.freshSlot()
+    const commit = (version: number) => store.commit([{ ...unit(store, slot, version), nextBase: `año ${version}` }])
+    const forget = (version: number) => store.acknowledge([{ slot: slot, versions: [version] }])
+    const seen = async () => (await store.load([{ slot: slot, names: [] }]))[0]
+    await commit(1)
+    await commit(2)
+    await forget(2)
+    expect(await seen()).toMatchObject({ tag: '2', base: 'año 2', outbox: [{ version: 1 }] })
+    await forget(1)
+    await commit(3)
+    await forget(3)
+    expect(await seen()).toMatchObject({ tag: '3', base: 'año 3', outbox: [] })
+    await commit(4)
+    await forget(3)
+    expect(await seen()).toMatchObject({ tag: '4', base: 'año 4', outbox: [{ version: 4 }] })
+    await forget(4)
+    expect(await seen()).toMatchObject({ tag: '4', base: 'año 4', outbox: [] })
+  })
+
   it('are touched by no part of a unit that Redis cannot carry out', async () => {
     const { store, admin, keyPrefix: k } = test
     await admin.lpush(`${k}version:{broken}`, 'no text')
@@ -284,28 +305,6 @@ describe('the store on Redis behind a network', () => {
     await untilUsed(store)
     const [seen] = await store.load([{ slot: 'S', names: [] }])
     expect(seen?.tag).toBe('1')
-    await test.stop()
-  })
-
-  it('forgets one event, whatever waits with it, and keeps tag and base', async () => {
-    const test = await start()
-    const { store } = test
-    const commit = (version: number) => store.commit([{ ...unit(store, 'S', version), nextBase: `año ${version}` }])
-    const forget = (version: number) => store.acknowledge([{ slot: 'S', versions: [version] }])
-    const seen = async () => (await store.load([{ slot: 'S', names: [] }]))[0]
-    await commit(1)
-    await commit(2)
-    await forget(2)
-    expect(await seen()).toMatchObject({ tag: '2', base: 'año 2', outbox: [{ version: 1 }] })
-    await forget(1)
-    await commit(3)
-    await forget(3)
-    expect(await seen()).toMatchObject({ tag: '3', base: 'año 3', outbox: [] })
-    await commit(4)
-    await forget(3)
-    expect(await seen()).toMatchObject({ tag: '4', base: 'año 4', outbox: [{ version: 4 }] })
-    await forget(4)
-    expect(await seen()).toMatchObject({ tag: '4', base: 'año 4', outbox: [] })
     await test.stop()
   })
 

@@ -62,7 +62,10 @@ export function produceRequests(theirs: (asked: Produce) => ProduceRequest): (as
       apiVersion: API_VERSION,
       apiName: 'Produce',
       expectResponse: () => acks !== 0,
-      encode: async () => ({ buffer: writeProduce(asked, Date.now()) }),
+      encode: async () => {
+        const buffer = writeProduce(asked, Date.now())
+        return { buf: buffer, buffer }
+      },
     }
   }
 }

@@ -1,8 +1,9 @@
 // Puts a request's head before its body in place of kafkajs 2.2.4, which makes two zeroed buffers for that, each up to
 // twice as long as the request, and copies the body into one after the other. Same bytes.
 
-/** What is left of kafkajs' encoder where its own framing is replaced. */
+/** What kafkajs takes for an encoder: its own framing, where it was loaded before it could be replaced, looks at `buf`. */
 export interface Written {
+  readonly buf: Buffer
   readonly buffer: Buffer
 }
 
@@ -35,5 +36,5 @@ export async function frameRequest({ correlationId, clientId, request }: Framed)
   at = buffer.writeInt16BE(clientId === null || clientId === undefined ? ABSENT : name.length, at)
   at += name.copy(buffer, at)
   body.copy(buffer, at)
-  return { buffer }
+  return { buf: buffer, buffer }
 }
